@@ -1,0 +1,77 @@
+# Every target but help creates .venv by itself; `make help` lists targets and variables.
+VARIANT ?= SR-EDRB3
+DATA ?=
+ARGS ?=
+PYTHON := .venv/bin/python
+DEMO_DATA := data/demo
+
+# Without DATA: the demo data and its short schedule.
+ifeq ($(DATA),)
+DATA_READY := demo-data
+DATA_FLAGS := --data_dir=$(DEMO_DATA) --preset=demo
+else
+DATA_READY := .venv/.base
+DATA_FLAGS := --data_dir="$(DATA)"
+endif
+ifneq ($(RUN),)
+RUN_FLAGS := --run_dir="$(RUN)"
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install train ablation demo-data benchmark test test-robust lint clean
+
+help: ## list targets and variables
+	@echo "Targets (each works on a fresh clone):"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@echo "Variables:"
+	@echo "  VARIANT=SR-EDRB3     SS SC wo-R RNN SR-Flat SR-RB SR-ED SR-EDRB1 SR-EDRB2 SR-EDRB3 SRN lstm gray color"
+	@echo "  DATA=/path/GOPRO_Large   train or score on it with the paper's schedule (default: demo data)"
+	@echo "  RUN=runs/NAME        run folder (default: runs/VARIANT)"
+	@echo '  ARGS="--flag=..."    more flags for the command; --help after `$(PYTHON) -m srn_tf.train` lists them'
+
+train: $(DATA_READY) ## train VARIANT, on the demo data or on DATA
+	$(PYTHON) -m srn_tf.train --variant="$(VARIANT)" $(DATA_FLAGS) $(RUN_FLAGS) $(ARGS)
+
+ablation: $(DATA_READY) ## train and score all ten variants: Table 1 in results/ablation
+	$(PYTHON) -m experiments.ablation $(DATA_FLAGS) $(ARGS)
+
+demo-data: .venv/.base ## render the demo data from photographs that scikit-image ships
+	$(PYTHON) -m data_tools.demo --output=$(DEMO_DATA)
+
+benchmark: .venv/.base ## measure the speed of the data pipeline and of training options
+	$(PYTHON) -m experiments.benchmark $(or $(ARGS),data)
+
+test: .venv/.test ## lint and run the tests (under 10 minutes on 2 cores)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m pytest -m "not robust" $(ARGS)
+
+test-robust: .venv/.test ## kill training at random moments and compare the bits (long)
+	$(PYTHON) -m pytest -m robust $(ARGS)
+
+install: .venv/.base ## only create .venv
+
+clean: ## remove .venv and caches; data, runs and results stay
+	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+
+# The interpreter is looked for only when .venv has to be made.
+.venv/.python:
+	@set -e; \
+	for python in python3.11 python3.10 python3.9 python3; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; then \
+	    echo "creating .venv with $$python"; $$python -m venv --clear .venv; touch $@; exit 0; \
+	  fi; \
+	done; \
+	if command -v uv >/dev/null; then \
+	  echo "creating .venv with uv"; rm -rf .venv; uv venv --seed --python 3.11 .venv; touch $@; exit 0; \
+	fi; \
+	echo "error: no Python 3.9, 3.10 or 3.11 with venv found: install python3.11 and python3.11-venv, or uv" >&2; exit 1
+
+.venv/.base: .venv/.python setup.cfg
+	$(PYTHON) -m pip install --quiet --upgrade "pip<27" "setuptools<81" wheel
+	$(PYTHON) -m pip install --quiet -e ".[$$(nvidia-smi >/dev/null 2>&1 && echo cuda)]"
+	@touch $@
+
+.venv/.test: .venv/.base
+	$(PYTHON) -m pip install --quiet -e ".[test,export]"
+	@touch $@
