@@ -1,0 +1,1 @@
+"""Tools that make and check data folders; nothing in `srn_tf` imports them."""
