@@ -1,0 +1,145 @@
+"""The configuration of a training run, as it travels through the code and stands in config.json.
+
+`TrainingConfig` holds what shapes the result: a run folder can only be continued with the same
+values. `RunOptions` holds what does not (how long, how often, on what): those may change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from srn_tf.errors import InputError
+from srn_tf.variants import Variant
+
+PAPER_EPOCHS = 2000  # of Sec. 4; the released code runs 4000
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+STARTS = ("xavier", "identity")
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """What shapes the weights; the defaults are the paper's recipe (Sec. 3.3 and 4).
+
+    Attributes:
+      variant: the network.
+      data_dir: folder (or list file) of pairs, see `srn_tf.data.find_pairs`.
+      blur_subset: "blur" (plain mean of frames) or "blur_gamma", where the data has both.
+      batch_size: pairs per step over all devices together.
+      crop_size: side of the square training crops in pixels; a multiple of the variant's
+        `size_multiple`.
+      augment: random flips and quarter turns; the paper has none.
+      learning_rate: at step 0.
+      end_learning_rate: at `decay_steps` and after.
+      decay_power: of the polynomial between the two.
+      decay_steps: length of the schedule in steps; the paper's is 2000 epochs.
+      adam_epsilon: the paper's; Keras' own default is 1e-7.
+      clip_norm: gradients of the recurrent module alone are clipped to this global norm; 0 is off.
+      total_variation: weight of that loss, which the paper tried and dropped; 0 is off.
+      ema_decay: of the average of weights that is then used for inference, in [0, 1); 0 is off.
+      precision: "float32", "mixed_float16" (with loss scaling) or "mixed_bfloat16".
+      seed: of the initial weights, the order of the pairs and the crops.
+      start: of a new network: "xavier" (the paper's) or "identity", which returns its input and
+        suits short schedules, see `srn_tf.initialisation`.
+      init_from: run folder whose weights the run starts from, or None.
+    """
+
+    variant: Variant
+    data_dir: str
+    blur_subset: str = "blur"
+    batch_size: int = 16
+    crop_size: int = 256
+    augment: bool = False
+    learning_rate: float = 1e-4
+    end_learning_rate: float = 1e-6
+    decay_power: float = 0.3
+    decay_steps: int = 262_000
+    adam_epsilon: float = 1e-8
+    clip_norm: float = 3.0
+    total_variation: float = 0.0
+    ema_decay: float = 0.0
+    precision: str = "float32"
+    seed: int = 0
+    start: str = "xavier"
+    init_from: str | None = None
+
+    def __post_init__(self):
+        multiple = self.variant.size_multiple
+        if self.crop_size < multiple or self.crop_size % multiple:
+            raise InputError(
+                f"crop_size must be a multiple of {multiple} for {self.variant.name}, "
+                f"not {self.crop_size}"
+            )
+        for field in ("batch_size", "decay_steps", "learning_rate"):
+            if getattr(self, field) <= 0:
+                raise InputError(f"{field} must be positive, not {getattr(self, field)}")
+        for field in ("clip_norm", "total_variation", "end_learning_rate"):
+            if getattr(self, field) < 0:
+                raise InputError(f"{field} must not be negative, not {getattr(self, field)}")
+        if not 0 <= self.ema_decay < 1:
+            raise InputError(f"ema_decay must be in [0, 1), not {self.ema_decay}")
+        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("start", self.start, STARTS)
+
+    def to_dict(self) -> dict:
+        """Plain JSON types."""
+        return {**dataclasses.asdict(self), "variant": self.variant.to_dict()}
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> TrainingConfig:
+        """The inverse of `to_dict`."""
+        return cls(**{**fields, "variant": Variant.from_dict(fields["variant"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What may change from one call to the next without changing the result.
+
+    Attributes:
+      max_steps: the run ends after this many steps; None is the whole schedule.
+      accumulate: parts into which a batch is cut to save memory; their gradients are added up.
+      cache: "none", "disk" or "device", see `srn_tf.data`.
+      strategy: "auto" (mirrored where there are several GPUs, multi_worker where TF_CONFIG names
+        several workers), "none", "mirrored" or "multi_worker".
+      jit_compile: compile the gradients with XLA.
+      deterministic: same bits every time, also after a resume, at some cost in speed on GPUs.
+      skip_nonfinite: leave out steps with a loss or gradient that is not finite, and count them,
+        instead of stopping.
+      log_every: steps between log lines.
+      checkpoint_every: steps between checkpoints.
+      keep_checkpoints: how many of the newest are kept, besides the best.
+      validate_every: steps between validations on whole images of the test split; 0 is never.
+      validation_images: how many images of the test split, evenly spaced, serve for that.
+      profile: write a TensorBoard profile of ten steps.
+    """
+
+    max_steps: int | None = None
+    accumulate: int = 1
+    cache: str = "none"
+    strategy: str = "auto"
+    jit_compile: bool = False
+    deterministic: bool = False
+    skip_nonfinite: bool = False
+    log_every: int = 100
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 3
+    validate_every: int = 0
+    validation_images: int = 10
+    profile: bool = False
+
+    def __post_init__(self):
+        _check_choice("strategy", self.strategy, STRATEGIES)
+        for field in ("accumulate", "log_every", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, field) < 1:
+                raise InputError(f"{field} must be at least 1, not {getattr(self, field)}")
+        if self.max_steps is not None and self.max_steps < 1:
+            raise InputError(f"max_steps must be at least 1, not {self.max_steps}")
+
+    def to_dict(self) -> dict:
+        """Plain JSON types."""
+        return dataclasses.asdict(self)
+
+
+def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{field} must be one of {', '.join(allowed)}, not {value!r}")

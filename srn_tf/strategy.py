@@ -1,0 +1,75 @@
+"""Which devices a run computes on: one, several in this machine, or several machines."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import tensorflow as tf
+
+from srn_tf.errors import InputError
+
+# A worker that waits this long for the others gives up: longer than a slow step or a validation
+# of the fastest worker, short enough that a dead machine does not hold the others all night.
+TIMEOUT_SECONDS = 600
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """The strategy for "none", "mirrored", "multi_worker" or "auto".
+
+    "auto" is multi_worker where the environment variable TF_CONFIG names several workers, mirrored
+    where this machine has several GPUs, none otherwise. Call it before anything is computed.
+
+    Raises:
+      InputError: multi_worker without a usable TF_CONFIG.
+    """
+    workers = _workers()
+    if name == "auto":
+        several_gpus = len(tf.config.list_logical_devices("GPU")) > 1
+        name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "none"
+    if name == "mirrored":
+        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in tf.config.list_logical_devices(kind)]
+        )
+    if name == "multi_worker":
+        if not workers:
+            raise InputError("strategy multi_worker needs TF_CONFIG with a list of workers")
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=TIMEOUT_SECONDS)
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    return tf.distribute.get_strategy()
+
+
+def _workers() -> list[str]:
+    try:
+        return json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {}).get("worker", [])
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"TF_CONFIG is not the JSON that TensorFlow expects: {error}") from None
+
+
+def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """This process's number among the workers and how many there are: (0, 1) for one process."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec().as_dict().get("worker"):
+        return 0, 1
+    return resolver.task_id, len(resolver.cluster_spec().as_dict()["worker"])
+
+
+def sum_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
+    """Adds up one number of each worker; every worker must call it, and gets the sum."""
+    per_replica = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(value / _local_replicas(strategy), tf.float64)
+    )
+    return float(strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None))
+
+
+def _local_replicas(strategy: tf.distribute.Strategy) -> int:
+    return strategy.num_replicas_in_sync // worker(strategy)[1]
+
+
+def describe_devices(strategy: tf.distribute.Strategy) -> str:
+    """A few words on what the run computes on, for its first line."""
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    number, count = worker(strategy)
+    words = f"{strategy.num_replicas_in_sync} x {kind}"
+    return f"{words}, worker {number} of {count}" if count > 1 else words
