@@ -1,0 +1,25 @@
+"""Pairs of blurred and sharp images: found on disk, inflated on the host, cropped on the device.
+
+    pairs.py      which files belong together
+    order.py      which pair and which window is used when: a pure function of (seed, step)
+    frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
+    pipeline.py   the `tf.data` pipeline made of these, ready for training
+
+No PNG decoder for GPUs exists in TensorFlow, and GoPro is PNG. The inflate step therefore runs on
+the host, once if a cache is used; everything after it (crop, flips, cast, scaling, gray
+conversion) runs on the accelerator.
+"""
+
+from srn_tf.data.frames import CACHES, input_error
+from srn_tf.data.order import steps_per_epoch
+from srn_tf.data.pairs import Pair, find_pairs
+from srn_tf.data.pipeline import training_batches
+
+__all__ = [
+    "CACHES",
+    "Pair",
+    "find_pairs",
+    "input_error",
+    "steps_per_epoch",
+    "training_batches",
+]

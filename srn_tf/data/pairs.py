@@ -1,0 +1,194 @@
+"""Which files are the blurred and the sharp image of a pair: by name, never by position.
+
+Layouts, all found by themselves (`SPLIT` is train or test; any image format of `srn_tf.images`):
+
+    DATA/SPLIT/SEQUENCE/{blur,blur_gamma,sharp}/000047.png    GOPRO_Large
+    DATA/SPLIT/{blur,blur_gamma,sharp}/SEQUENCE_000047.png    flattened
+    DATA/SPLIT/{input,target}/NAME.png
+    the same without the folder SPLIT: these pairs then serve for every split
+    LIST.txt with a line "SHARP BLURRED" for each pair        the authors' datalist_gopro.txt
+
+The paths of a list are relative to its folder, or to `train/` or `training_set/` beside it, or to
+`train/` beside its folder. Names that start with a dot, and files that are no images, are ignored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from srn_tf.errors import InputError
+from srn_tf.images import image_size, is_image
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A blurred image and its sharp partner.
+
+    Attributes:
+      name: unique in its set: "SEQUENCE/000047", or the file's stem in flat layouts.
+      sequence: the video the pair is from; empty when the name does not tell.
+      blurred: path of the blurred image.
+      sharp: path of the sharp image.
+      size: height and width of both in pixels.
+    """
+
+    name: str
+    sequence: str
+    blurred: Path
+    sharp: Path
+    size: tuple[int, int]
+
+
+class _Files(NamedTuple):
+    name: str
+    sequence: str
+    blurred: Path
+    sharp: Path
+
+
+def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur") -> list[Pair]:
+    """Finds all pairs of a split, sorted by name.
+
+    Args:
+      data_dir: a folder in one of the layouts above, or a list file; a list is one split by
+        itself, `split` and `blur_subset` do not matter then.
+      split: "train" or "test".
+      blur_subset: "blur" (plain mean of frames) or "blur_gamma", where there are such folders.
+
+    Raises:
+      InputError: nothing is there, an image has no partner, the two of a pair differ in size, a
+        name occurs twice, or a file is no image. The message names the file.
+    """
+    data_dir = Path(data_dir)
+    if data_dir.is_file():
+        files = _listed(data_dir)
+    else:
+        files = _in_folders(_split_folder(data_dir, split), blur_subset)
+    files = sorted(files)
+    if not files:
+        raise InputError(f"{data_dir} holds no image pairs for split {split!r}")
+    for one, other in zip(files, files[1:]):
+        if one.name == other.name:
+            raise InputError(f"{one.blurred} and {other.blurred} are both called {one.name!r}")
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_sized, files))
+
+
+def _sized(files: _Files) -> Pair:
+    size, other = image_size(files.blurred), image_size(files.sharp)
+    if size != other:
+        raise InputError(
+            f"{files.blurred} is {size[1]}x{size[0]} pixels, "
+            f"but its partner {files.sharp} is {other[1]}x{other[0]}"
+        )
+    return Pair(*files, size)
+
+
+def _split_folder(data_dir: Path, split: str) -> Path:
+    if not data_dir.is_dir():
+        raise InputError(f"data folder {data_dir} does not exist")
+    if (data_dir / split).is_dir():
+        return data_dir / split
+    if any((data_dir / other).is_dir() for other in ("train", "test")):
+        raise InputError(f"{data_dir} has no folder {split!r}")
+    return data_dir
+
+
+def _in_folders(root: Path, blur_subset: str) -> Iterator[_Files]:
+    folders = _pair_folders(root, blur_subset)
+    if folders:
+        for stem, blurred, sharp in _partners(*folders):
+            yield _Files(stem, _sequence_of(stem), blurred, sharp)
+        return
+    for sequence in _visible(root):
+        if not sequence.is_dir():
+            continue
+        folders = _pair_folders(sequence, blur_subset)
+        if not folders:
+            raise InputError(
+                f"{sequence} holds neither {blur_subset}/ and sharp/ nor input/, target/"
+            )
+        for stem, blurred, sharp in _partners(*folders):
+            yield _Files(f"{sequence.name}/{stem}", sequence.name, blurred, sharp)
+
+
+def _pair_folders(folder: Path, blur_subset: str) -> tuple[Path, Path] | None:
+    """The folders of blurred and of sharp images in `folder`; None when it has nothing alike."""
+    for blurred, sharp in ((blur_subset, "sharp"), ("input", "target")):
+        there = [name for name in (blurred, sharp) if (folder / name).is_dir()]
+        if len(there) == 2:
+            return folder / blurred, folder / sharp
+        if there:
+            missing = sharp if there == [blurred] else blurred
+            raise InputError(f"{folder} has a folder {there[0]!r}, but no {missing!r}")
+    return None
+
+
+def _partners(blurred_folder: Path, sharp_folder: Path) -> Iterator[tuple[str, Path, Path]]:
+    blurred, sharp = _images(blurred_folder), _images(sharp_folder)
+    for stem in sorted(blurred.keys() | sharp.keys()):
+        if stem not in sharp:
+            raise InputError(f"{blurred[stem]} has no sharp partner in {sharp_folder}")
+        if stem not in blurred:
+            raise InputError(f"{sharp[stem]} has no blurred partner in {blurred_folder}")
+        yield stem, blurred[stem], sharp[stem]
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    images: dict[str, Path] = {}
+    for path in filter(is_image, _visible(folder)):
+        if path.stem in images:
+            raise InputError(f"{images[path.stem]} and {path} have the same name: keep one")
+        images[path.stem] = path
+    return images
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _sequence_of(stem: str) -> str:
+    """The part before the frame number: "GOPR0372_07_00_000047" -> "GOPR0372_07_00"."""
+    match = re.fullmatch(r"(.+)[_-]\d+", stem)
+    return match[1] if match else ""
+
+
+def _listed(list_file: Path) -> Iterator[_Files]:
+    entries = list(_entries(list_file))
+    if not entries:
+        return
+    folder = list_file.absolute().parent
+    roots = (folder, folder / "train", folder / "training_set", folder.parent / "train")
+    root = next((root for root in roots if (root / entries[0][0]).is_file()), None)
+    if root is None:
+        places = ", ".join(map(str, roots))
+        raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
+    for sharp, blurred in entries:
+        folders = [part for part in blurred.parent.parts if part != blurred.anchor]
+        folders = [part for part in folders if part not in ("blur", "blur_gamma", "input")]
+        sequence = "/".join(folders)
+        name = "/".join([*folders, blurred.stem])
+        yield _Files(name, sequence or _sequence_of(name), root / blurred, root / sharp)
+
+
+def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
+    try:
+        lines = list_file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{list_file} is neither a folder nor a list of pairs") from None
+    for number, line in enumerate(lines, start=1):
+        paths = [Path(word) for word in line.split()]
+        if not paths:
+            continue
+        if len(paths) != 2:
+            raise InputError(f"{list_file}, line {number}: expected two paths, sharp and blurred")
+        sharp, blurred = paths
+        if "sharp" in blurred.parts or "target" in blurred.parts:
+            raise InputError(f"{list_file}, line {number}: the sharp image must come first")
+        yield sharp, blurred
