@@ -1,0 +1,101 @@
+"""Deblurs an image, a folder of images or a video.
+
+    python -m srn_tf.deblur --run_dir=runs/SR-EDRB3 --input=photo.jpg --output=deblurred/
+
+Outputs have the name and format of their inputs. Files that fail are named at the end, all others
+are done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import PIL.Image
+from absl import flags
+
+from srn_tf.cli import run
+from srn_tf.deblur_images import Job, deblur_file, deblur_files, plan
+from srn_tf.deblur_video import CODECS, deblur_video, is_video
+from srn_tf.errors import InputError
+from srn_tf.inference import Deblurrer
+
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
+SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "Folder written by srn_tf.export, in place of --run_dir."
+)
+CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint", "latest", ["latest", "best"], "Which checkpoint of the run folder."
+)
+INPUT = flags.DEFINE_string(
+    "input",
+    None,
+    f"Image, video ({', '.join(CODECS)}), or folder searched for images at all depths.",
+    required=True,
+)
+OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "File to write, its suffix choosing the format, or folder, whose outputs are named like their "
+    "inputs. JPEG has quality 95; of the video formats only .mkv (FFV1) is without loss.",
+    required=True,
+)
+TILE = flags.DEFINE_integer(
+    "tile",
+    None,
+    "Height and width in pixels of the tiles in which large images are computed. Default: as large "
+    "as fit into about 1 GB; images that fit whole are not cut.",
+    lower_bound=1,
+)
+HALO = flags.DEFINE_integer(
+    "halo",
+    None,
+    "Overlap of the tiles on each side in pixels. Default: the receptive field of the network, so "
+    "that tiles change nothing. Less is faster and inexact.",
+    lower_bound=0,
+)
+COMPARE = flags.DEFINE_bool("compare", False, "Write input and output side by side.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Redo outputs that exist; default: skip them.")
+MAX_MEGAPIXELS = flags.DEFINE_float(
+    "max_megapixels", 400, "Refuse larger images, in millions of pixels.", lower_bound=0
+)
+
+
+def main() -> None:
+    """Deblurs what the flags say."""
+    PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
+    if (RUN_DIR.value is None) == (SAVED_MODEL.value is None):
+        raise InputError("pass either --run_dir or --saved_model")
+    if SAVED_MODEL.value is not None and (TILE.value is not None or HALO.value is not None):
+        raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
+    source, output = Path(INPUT.value), Path(OUTPUT.value)
+    if is_video(source):
+        jobs = [Job(source, output if is_video(output) else output / source.name)]
+        if source.resolve() == jobs[0].target.resolve():
+            raise InputError(f"{source} is the input: choose another --output")
+    else:
+        jobs = plan(source, output)
+    remaining = [job for job in jobs if OVERWRITE.value or not job.target.exists()]
+    if len(remaining) < len(jobs):
+        print(f"{len(jobs) - len(remaining)} outputs exist and are kept (--overwrite redoes them)")
+    if not remaining:
+        return
+    deblurrer = _load()
+    if is_video(source):
+        deblur_video(deblurrer, source, remaining[0].target, COMPARE.value)
+    elif source.is_dir():
+        deblur_files(deblurrer, remaining, COMPARE.value, MAX_MEGAPIXELS.value)
+    else:
+        deblur_file(deblurrer, remaining[0], COMPARE.value, MAX_MEGAPIXELS.value)
+    print(f"{output}: done")
+
+
+def _load() -> Deblurrer:
+    if SAVED_MODEL.value is not None:
+        return Deblurrer.from_saved_model(SAVED_MODEL.value)
+    return Deblurrer.from_run_dir(
+        RUN_DIR.value, CHECKPOINT.value, tile=TILE.value, halo=HALO.value, show_progress=True
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,42 @@
+"""Networks for tests whose pictures are lively: fresh weights give nearly constant ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from srn_tf.model import ScaleRecurrentNet, build_model
+from srn_tf.runs import checkpoint_folder, write_config
+from srn_tf.variants import get_variant
+
+
+def lively_model(variant: str, **fields) -> ScaleRecurrentNet:
+    """A small network (1 block) whose finest prediction has mean 0.5 and a deviation near 0.2."""
+    tf.keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(1)
+    model = build_model(dataclasses.replace(get_variant(variant), **{"blocks": 1, **fields}))
+    for variable in model.trainable_variables:
+        if "bias" in variable.name:
+            variable.assign(rng.normal(0, 0.3, variable.shape))
+        elif "gates" in variable.name:
+            variable.assign(rng.normal(0, 0.02, variable.shape))
+    last = model.nets[0].out_block.conv
+    images = rng.uniform(0, 1, (1, 32, 32, model.variant.channels)).astype(np.float32)
+    for _ in range(2):  # the prediction of a coarser scale is an input of the next
+        prediction = model(images)[0].numpy()
+        gain = 0.2 / prediction.std()
+        last.kernel.assign(gain * last.kernel)
+        last.bias.assign(gain * (last.bias - prediction.mean((0, 1, 2))) + 0.5)
+    return model
+
+
+def write_run(model: ScaleRecurrentNet, run_dir: str | Path) -> Path:
+    """Writes a run folder that holds `model`, as training does."""
+    folder = checkpoint_folder(run_dir)
+    folder.mkdir(parents=True)
+    tf.train.Checkpoint(net=model).save(str(folder / "step"))
+    write_config(Path(run_dir), model.variant, training={"max_steps": 1})
+    return Path(run_dir)
