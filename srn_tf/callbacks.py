@@ -79,7 +79,7 @@ class RunLog(tf.keras.callbacks.Callback):
         }
         row["images_per_second"] = len(self.recent) * self.batch_size / self.seconds
         row["data_wait"] = self.model.data_seconds / self.seconds
-        row["skipped"] = float(self.model.skipped)
+        row["skipped"] = float(self.model.skipped.numpy())
         self.all_seconds += self.seconds
         per_step = self.all_seconds / (step - self.start_step)
         left = tqdm.tqdm.format_interval(per_step * (self.total_steps - step))
@@ -138,12 +138,12 @@ class Checkpointing(tf.keras.callbacks.Callback):
         self.every = every
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         if step % self.every == 0:
             self.checkpoints.save(step)
 
     def on_train_end(self, logs=None):
-        self.checkpoints.save(int(self.model.step))
+        self.checkpoints.save(int(self.model.step.numpy()))
 
 
 class StopOnRequest(tf.keras.callbacks.Callback):
@@ -178,7 +178,7 @@ class Validation(tf.keras.callbacks.Callback):
         self.deblurrer = Deblurrer(self.model.inference_net())
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         if step % self.every == 0:
             self.validate(step)
 
@@ -191,7 +191,7 @@ class Validation(tf.keras.callbacks.Callback):
             sum_over_workers(strategy, sum(getattr(row, name) for row in rows)) / len(self.pairs)
             for name in ("psnr", "ssim_matlab")
         )
-        is_best = psnr > float(self.best_psnr)
+        is_best = psnr > float(self.best_psnr.numpy())
         if is_best:
             self.best_psnr.assign(psnr)
         if self.log is None:

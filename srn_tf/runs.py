@@ -79,8 +79,8 @@ def restore_newest(folder: Path, restore) -> int | None:
         path = Path(folder) / f"{CHECKPOINT_NAME}-{step}"
         try:
             restore(str(path))
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except Exception as error:  # over a broken file TensorFlow raises many kinds
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
             print(f"warning: checkpoint {path} cannot be read ({reason})", file=sys.stderr)
         else:
             return step
@@ -103,6 +103,9 @@ class Checkpoints:
     def __init__(self, folder: Path, objects: dict, keep: int):
         self.folder = Path(folder)
         self._checkpoint = tf.train.Checkpoint(**objects)
+        # Made when first asked for; if that were at the first save, which only one of several
+        # workers does, the others would not take part in making it.
+        _ = self._checkpoint.save_counter
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(folder), keep, checkpoint_name=CHECKPOINT_NAME
         )
@@ -133,7 +136,7 @@ class Checkpoints:
         """Restores the newest that can be read: its step, or None where there is none."""
 
         def restore(path: str) -> None:
-            self._checkpoint.restore(path).assert_existing_objects_matched()
+            self._checkpoint.read(path).assert_existing_objects_matched()
 
         return restore_newest(self.folder, restore)
 
@@ -157,7 +160,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
     folder = checkpoint_folder(run_dir, checkpoint)
 
     def restore(path):
-        part.restore(path).assert_existing_objects_matched().expect_partial()
+        part.read(path).assert_existing_objects_matched().expect_partial()
 
     if restore_newest(folder, restore) is None:
         raise InputError(f"{folder} holds no checkpoint: train or import weights first")

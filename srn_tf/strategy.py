@@ -23,9 +23,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
       InputError: multi_worker without a usable TF_CONFIG.
     """
+    tf.get_logger().setLevel("WARNING")  # it repeats itself while setting up several workers
     workers = _workers()
     if name == "auto":
-        several_gpus = len(tf.config.list_logical_devices("GPU")) > 1
+        several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
         name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "none"
     if name == "mirrored":
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"

@@ -99,9 +99,11 @@ class Trainer(tf.keras.Model):
                     self.skipped.assign_add(1)
                 else:
                     indices = strategy.experimental_local_results(batch[2])
-                    raise NonFiniteStep(int(self.step), np.concatenate(indices))
+                    raise NonFiniteStep(int(self.step.numpy()), np.concatenate(indices))
                 self.step.assign_add(1)
-                logs["learning_rate"] = float(self.optimizer.learning_rate)  # of this update
+                logs["learning_rate"] = float(
+                    self.optimizer.learning_rate.numpy()
+                )  # of this update
                 return logs
 
             self.train_function = train_function

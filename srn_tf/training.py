@@ -88,9 +88,9 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
                 callbacks=callbacks,
                 verbose=0,
             )
-    if int(trainer.step) < total_steps:
+    if int(trainer.step.numpy()) < total_steps:
         raise RunError(
-            f"stopped at step {int(trainer.step)} of {total_steps}, which is saved; "
+            f"stopped at step {int(trainer.step.numpy())} of {total_steps}, which is saved; "
             "the same command goes on from there"
         )
     if is_chief and held_out:
@@ -249,16 +249,12 @@ def _reported_errors(pairs: list[Pair], run_dir: Path) -> Iterator[None]:
         raise RunError(
             f"out of memory: raise --accumulate or lower --batch_size ({_first_line(error)})"
         ) from None
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.DeadlineExceededError,
-        tf.errors.AbortedError,
-    ) as error:
-        raise RunError(
-            f"another worker is gone; start all of them again to go on from the last checkpoint "
-            f"({_first_line(error)})"
-        ) from None
     except tf.errors.OpError as error:
+        if "Collective ops is aborted" in str(error):
+            raise RunError(
+                "another worker is gone; start all of them again to go on from the last "
+                f"checkpoint ({_first_line(error)})"
+            ) from None
         raise input_error(error) or error from None
 
 
