@@ -95,6 +95,7 @@ class ScaleRecurrentNet(tf.keras.Model):
         # Under mixed precision the pyramid stays float32; each layer inside casts for itself.
         super().__init__(**{"name": "srn", "dtype": "float32", **kwargs})
         self.variant = variant
+        self.restored_step = None  # of the checkpoint that the weights come from
         if variant.shared_weights:
             self.nets = [ScaleNet(variant, name="net")] * variant.scales
         else:

@@ -144,7 +144,8 @@ class Checkpoints:
 def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurrentNet:
     """The network of a run folder, with the weights meant for inference.
 
-    These are the averaged weights where the run keeps them, otherwise the raw ones.
+    These are the averaged weights where the run keeps them, otherwise the raw ones. The step of
+    the checkpoint they come from is the model's attribute `restored_step`.
 
     Args:
       run_dir: a run folder.
@@ -162,7 +163,8 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
     def restore(path):
         part.read(path).assert_existing_objects_matched().expect_partial()
 
-    if restore_newest(folder, restore) is None:
+    model.restored_step = restore_newest(folder, restore)
+    if model.restored_step is None:
         raise InputError(f"{folder} holds no checkpoint: train or import weights first")
     return model
 

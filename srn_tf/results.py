@@ -1,0 +1,173 @@
+"""The files an evaluation leaves.
+
+results.csv    image, sequence, the metrics, seconds; one row per image, the last row is the mean
+baseline.csv   the same for the blurred images themselves
+sequences.md   the table that is also printed: means per sequence
+summary.json   all means, and what was evaluated on what
+
+In the rows of means, `sequence` tells what they are means of. `seconds` is the time of the network
+for one image, empty where the predictions were made elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from srn_tf.benchmarks import Benchmark
+from srn_tf.errors import InputError
+from srn_tf.files import written_beside
+
+RESULTS, BASELINE, SEQUENCES, SUMMARY = (
+    "results.csv",
+    "baseline.csv",
+    "sequences.md",
+    "summary.json",
+)
+TITLES = {
+    "psnr": "PSNR (dB)",
+    "ssim_matlab": "SSIM (MATLAB)",
+    "ssim": "SSIM (per channel)",
+    "mssim": "MSSIM",
+    "seconds": "s/image",
+}
+
+
+class Row(NamedTuple):
+    """One image: the metrics of its prediction and of the blurred image, the network's seconds."""
+
+    image: str
+    sequence: str
+    scores: Sequence[float]
+    baseline: Sequence[float]
+    seconds: float | None
+
+
+def write_results(output: Path, benchmark: Benchmark, rows: list[Row], about: dict) -> dict:
+    """Writes all four files into `output` and prints the table.
+
+    Args:
+      output: folder.
+      benchmark: what the rows belong to.
+      rows: one for each image, in the order of the benchmark.
+      about: JSON types that tell what made the predictions, and on which device.
+
+    Returns:
+      The content of summary.json.
+    """
+    sequences = {
+        name: _means(benchmark, [row for row in rows if row.sequence == name])
+        for name in dict.fromkeys(row.sequence for row in rows)
+    }
+    everything = _means(benchmark, rows)
+    summary = {
+        **benchmark.about,
+        **about,
+        **everything,
+        "sequences": sequences,
+        "versions": {
+            "python": platform.python_version(),
+            "tensorflow": importlib.metadata.version("tensorflow"),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+    }
+    scored = f"{benchmark.tag}, {len(rows)} images"
+    _write_csv(output / RESULTS, benchmark, rows, scored)
+    _write_csv(
+        output / BASELINE,
+        benchmark,
+        [row._replace(scores=row.baseline, seconds=None) for row in rows],
+        scored,
+    )
+    text = _sequence_table(benchmark, {**sequences, "mean": everything})
+    caption = "; ".join(f"{key}: {value}" for key, value in {**benchmark.about, **about}.items())
+    _write_text(output / SEQUENCES, f"{text}\n\n{caption}\n")
+    _write_text(output / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    print(f"{text}\n\n{caption}\n{output}: written")
+    return summary
+
+
+def read_summary(folder: str | Path) -> dict | None:
+    """The content of summary.json in the folder of an evaluation; None when it has none.
+
+    Raises:
+      InputError: the file is not readable.
+    """
+    path = Path(folder) / SUMMARY
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): evaluate again") from None
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that also reads well as text; the first column is left-aligned."""
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = (
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths))
+        )
+        return f"| {' | '.join([first, *others])} |"
+
+    rule = [("-" * width if i == 0 else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
+    return "\n".join([line(header), line(rule), *map(line, rows)])
+
+
+def number(metric: str, value: float | None) -> str:
+    """A score or time as tables print it, "-" for None."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if metric in ("psnr", "seconds") else f"{value:.4f}"
+
+
+def _means(benchmark: Benchmark, rows: list[Row]) -> dict:
+    mean, baseline = (
+        dict(zip(benchmark.metrics, np.mean([getattr(row, kind) for row in rows], axis=0).tolist()))
+        for kind in ("scores", "baseline")
+    )
+    seconds = [row.seconds for row in rows]
+    mean["seconds"] = None if None in seconds else float(np.mean(seconds))
+    return {"images": len(rows), "mean": mean, "baseline": baseline}
+
+
+def _write_csv(path: Path, benchmark: Benchmark, rows: list[Row], scored: str) -> None:
+    mean = _means(benchmark, rows)["mean"]
+    scores = [mean[name] for name in benchmark.metrics]
+    with written_beside(path) as temporary, temporary.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "sequence", *benchmark.metrics, "seconds"])
+        for row in [*rows, Row("mean", scored, scores, (), mean["seconds"])]:
+            values = [*row.scores, row.seconds]
+            numbers = ["" if value is None else f"{value:.6f}" for value in values]
+            table.writerow([row.image, row.sequence, *numbers])
+
+
+def _sequence_table(benchmark: Benchmark, means: dict[str, dict]) -> str:
+    header = ["sequence", "images"]
+    header += [TITLES[name] for name in (*benchmark.metrics, "seconds")]
+    header += [f"blurred {TITLES[name]}" for name in benchmark.metrics]
+    rows = []
+    for sequence, group in means.items():
+        row = [sequence or "(none)", str(group["images"])]
+        row += [number(name, group["mean"][name]) for name in (*benchmark.metrics, "seconds")]
+        row += [number(name, group["baseline"][name]) for name in benchmark.metrics]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with written_beside(path) as temporary:
+        temporary.write_text(text)
