@@ -22,13 +22,13 @@ from srn_tf.variants import Variant, get_variant, slug
 DEMO_CONFIG = {
     "batch_size": 2,
     "crop_size": 64,
-    "learning_rate": 1e-3,
+    "learning_rate": 5e-4,
     "end_learning_rate": 0.0,
     "decay_power": 1.0,
-    "decay_steps": 700,
+    "decay_steps": 600,
     "start": "identity",
 }
-DEMO_OPTIONS = {"log_every": 50, "checkpoint_every": 100, "validate_every": 175}
+DEMO_OPTIONS = {"log_every": 50, "checkpoint_every": 100, "validate_every": 200}
 
 flags.DEFINE_string("variant", None, "Network: a row of Table 1, SRN, lstm, gray or color.")
 flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs.", required=True)
