@@ -73,7 +73,7 @@ class ScaleNet(tf.keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> ScaleNet:
-        return cls(Variant.from_dict(config.pop("variant")), **config)
+        return cls(**{**config, "variant": Variant.from_dict(config["variant"])})
 
 
 @tf.keras.utils.register_keras_serializable("srn_tf")
@@ -128,14 +128,18 @@ class ScaleRecurrentNet(tf.keras.Model):
 
     @classmethod
     def from_config(cls, config: dict) -> ScaleRecurrentNet:
-        return cls(Variant.from_dict(config["variant"]), name=config["name"])
+        return _built(cls(Variant.from_dict(config["variant"]), name=config["name"]))
 
 
 def build_model(variant: str | Variant) -> ScaleRecurrentNet:
     """A new network with its variables made and initialised, from a variant or its name."""
     if isinstance(variant, str):
         variant = get_variant(variant)
-    model = ScaleRecurrentNet(variant)
-    side = variant.size_multiple
-    model(tf.zeros([1, side, side, variant.channels]))
+    return _built(ScaleRecurrentNet(variant))
+
+
+def _built(model: ScaleRecurrentNet) -> ScaleRecurrentNet:
+    # By a call: Keras' own build, as after loading, would leave the model's name out of variables'.
+    side = model.variant.size_multiple
+    model(tf.zeros([1, side, side, model.variant.channels]))
     return model

@@ -177,11 +177,14 @@ def checkpoint_folder(run_dir: str | Path, checkpoint: str = "latest") -> Path:
 
 def _git_commit() -> str | None:
     here = Path(__file__).parent
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-        cwd=here,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # git is not installed
+        return None
     return result.stdout.strip() or None

@@ -65,9 +65,9 @@ class Variant:
         for field, allowed in choices.items():
             if getattr(self, field) not in allowed:
                 raise InputError(f"{field} must be one of {allowed}. Received: {self!r}")
-        if self.scales < 1 or self.blocks < 1 or self.kernel_size % 2 == 0:
+        if self.scales < 1 or self.blocks < 1 or self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise InputError(
-                f"scales and blocks must be positive, kernel_size odd. Received: {self!r}"
+                f"scales, blocks and kernel_size must be positive, the last odd. Received: {self!r}"
             )
 
     def to_dict(self) -> dict:
