@@ -69,7 +69,7 @@ clean: ## remove .venv and caches; data, runs and results stay
 
 .venv/.base: .venv/.python setup.cfg
 	$(PYTHON) -m pip install --quiet --upgrade "pip<27" "setuptools<81" wheel
-	$(PYTHON) -m pip install --quiet -e ".[$$(nvidia-smi >/dev/null 2>&1 && echo cuda)]"
+	$(PYTHON) -m pip install --quiet -e ".$$(nvidia-smi >/dev/null 2>&1 && echo '[cuda]')"
 	@touch $@
 
 .venv/.test: .venv/.base
