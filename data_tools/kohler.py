@@ -2,7 +2,7 @@
 
 Prints a table of the 48 images with their size, kind and number of ground-truth frames. Exit
 status 1 and the names of the files when some are missing, unreadable or differ in size. Only the
-headers of the files are read. `srn_tf.kohler` says which names are expected.
+headers of the files are read. `srn_tf.evaluation.kohler` says which names are expected.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from srn_tf.cli import run
 from srn_tf.errors import InputError, RunError
+from srn_tf.evaluation.kohler import SOURCE, KohlerImage, survey_kohler
 from srn_tf.images import image_size
-from srn_tf.kohler import SOURCE, KohlerImage, survey_kohler
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir",

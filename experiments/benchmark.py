@@ -199,8 +199,10 @@ class _Clock(tf.keras.callbacks.Callback):
             self.waits.append(self.model.data_seconds)
 
 
-def _new_trainer(batch_size: int, crop_size: int, precision: str = "float32", **options) -> Trainer:
-    fields = {"batch_size": batch_size, "crop_size": crop_size, "precision": precision}
+def _new_trainer(
+    batch_size: int, crop_size: int, mixed_precision: str = "none", **options
+) -> Trainer:
+    fields = {"batch_size": batch_size, "crop_size": crop_size, "mixed_precision": mixed_precision}
     fields["ema_decay"] = options.pop("ema_decay", 0.0)
     return make_trainer(TrainingConfig(get_variant("SR-EDRB3"), "", **fields), **options)
 
@@ -220,9 +222,9 @@ def _benchmark_training() -> None:
     """Seconds of a training step under each speed option, beside the default."""
     batch_size, crop_size = 2, 32  # float16 is very slow on CPUs
     options = {
-        "default (float32)": {},
-        "--precision=mixed_float16": {"precision": "mixed_float16"},
-        "--precision=mixed_bfloat16": {"precision": "mixed_bfloat16"},
+        "default": {},
+        "--mixed_precision=float16": {"mixed_precision": "float16"},
+        "--mixed_precision=bfloat16": {"mixed_precision": "bfloat16"},
         "--jit_compile": {"jit_compile": True},
         "--ema_decay=0.999": {"ema_decay": 0.999},
         "--accumulate=2": {"accumulate": 2},

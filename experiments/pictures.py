@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from srn_tf.benchmarks import BenchmarkImage, PairedBenchmark
 from srn_tf.errors import InputError
+from srn_tf.evaluation.benchmarks import BenchmarkImage, PairedBenchmark
 from srn_tf.files import written_beside
 from srn_tf.images import read_rgb
 from srn_tf.metrics import psnr

@@ -13,10 +13,10 @@ import tensorflow as tf
 from absl import flags
 
 from srn_tf import train as train_command
-from srn_tf.benchmarks import Benchmark
 from srn_tf.config import RunOptions, TrainingConfig
 from srn_tf.errors import InputError
-from srn_tf.evaluation import evaluate_run
+from srn_tf.evaluation.benchmarks import Benchmark
+from srn_tf.evaluation.evaluator import evaluate_run
 from srn_tf.training import train
 from srn_tf.variants import Variant
 

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from experiments.complexity import gflops
 from srn_tf.config import TrainingConfig
 from srn_tf.errors import InputError
-from srn_tf.evaluation import run_output
+from srn_tf.evaluation.evaluator import run_output
+from srn_tf.evaluation.results import markdown_table, read_summary
 from srn_tf.files import written_beside
 from srn_tf.model import build_model
-from srn_tf.results import markdown_table, read_summary
 from srn_tf.runs import CONFIG, read_config
 from srn_tf.variants import TABLE1, Variant, slug
 

@@ -12,7 +12,7 @@ from srn_tf.errors import InputError
 from srn_tf.variants import Variant
 
 PAPER_EPOCHS = 2000  # of Sec. 4; the released code runs 4000
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+PRECISIONS = ("none", "float16", "bfloat16")
 STARTS = ("xavier", "identity")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
@@ -37,7 +37,7 @@ class TrainingConfig:
       clip_norm: gradients of the recurrent module alone are clipped to this global norm; 0 is off.
       total_variation: weight of that loss, which the paper tried and dropped; 0 is off.
       ema_decay: of the average of weights that is then used for inference, in [0, 1); 0 is off.
-      precision: "float32", "mixed_float16" (with loss scaling) or "mixed_bfloat16".
+      mixed_precision: "none", "float16" (with loss scaling) or "bfloat16"; weights stay float32.
       seed: of the initial weights, the order of the pairs and the crops.
       start: of a new network: "xavier" (the paper's) or "identity", which returns its input and
         suits short schedules, see `srn_tf.initialisation`.
@@ -58,7 +58,7 @@ class TrainingConfig:
     clip_norm: float = 3.0
     total_variation: float = 0.0
     ema_decay: float = 0.0
-    precision: str = "float32"
+    mixed_precision: str = "none"
     seed: int = 0
     start: str = "xavier"
     init_from: str | None = None
@@ -78,7 +78,7 @@ class TrainingConfig:
                 raise InputError(f"{field} must not be negative, not {getattr(self, field)}")
         if not 0 <= self.ema_decay < 1:
             raise InputError(f"ema_decay must be in [0, 1), not {self.ema_decay}")
-        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
         _check_choice("start", self.start, STARTS)
 
     def to_dict(self) -> dict:
@@ -123,7 +123,7 @@ class RunOptions:
     log_every: int = 100
     checkpoint_every: int = 1000
     keep_checkpoints: int = 3
-    validate_every: int = 0
+    validate_every: int = 5000
     validation_images: int = 10
     profile: bool = False
 

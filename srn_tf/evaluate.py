@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from absl import flags
 
-from srn_tf.benchmarks import BENCHMARKS, Benchmark, KohlerBenchmark, PairedBenchmark
 from srn_tf.cli import run
 from srn_tf.errors import InputError
-from srn_tf.evaluation import (
+from srn_tf.evaluation.benchmarks import BENCHMARKS, Benchmark, KohlerBenchmark, PairedBenchmark
+from srn_tf.evaluation.evaluator import (
     evaluate_predictions,
     evaluate_run,
     evaluate_saved_model,

@@ -25,10 +25,10 @@ DEMO_CONFIG = {
     "learning_rate": 5e-4,
     "end_learning_rate": 0.0,
     "decay_power": 1.0,
-    "decay_steps": 600,
+    "decay_steps": 1000,
     "start": "identity",
 }
-DEMO_OPTIONS = {"log_every": 50, "checkpoint_every": 100, "validate_every": 200}
+DEMO_OPTIONS = {"log_every": 50, "checkpoint_every": 100, "validate_every": 250}
 
 flags.DEFINE_string("variant", None, "Network: a row of Table 1, SRN, lstm, gray or color.")
 flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs.", required=True)
@@ -49,7 +49,7 @@ HELP = {
     "clip_norm": "Global norm to which the recurrent gradients are clipped; 0 is off, paper 3.",
     "total_variation": "Weight of the total variation loss; the paper has none (0).",
     "ema_decay": "Decay per step of the averaged weights used for inference; 0 is off.",
-    "precision": f"One of {', '.join(PRECISIONS)}.",
+    "mixed_precision": f"One of {', '.join(PRECISIONS)}; default none. Weights stay float32.",
     "seed": "Of the initial weights, the order of the pairs and the crops.",
     "start": f"Initial weights, one of {', '.join(STARTS)}; the paper's is xavier.",
     "init_from": "Run folder whose weights the run starts from (fine-tuning).",
@@ -63,7 +63,7 @@ HELP = {
     "log_every": "Steps between log lines; default 100.",
     "checkpoint_every": "Steps between checkpoints; default 1000.",
     "keep_checkpoints": "How many of the newest checkpoints are kept; default 3.",
-    "validate_every": "Steps between validations on whole test images; 0 (default) is never.",
+    "validate_every": "Steps between validations on whole test images; default 5000, 0 is never.",
     "validation_images": "How many test images serve for validation and report; default 10.",
     "profile": "Write a TensorBoard profile of ten steps.",
 }

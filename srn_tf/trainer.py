@@ -209,7 +209,7 @@ def make_optimizer(config: TrainingConfig) -> tf.keras.optimizers.Optimizer:
         power=config.decay_power,
     )
     optimizer = tf.keras.optimizers.Adam(schedule, epsilon=config.adam_epsilon)
-    if config.precision == "mixed_float16":
+    if config.mixed_precision == "float16":
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     return optimizer
 
@@ -219,7 +219,8 @@ def make_trainer(config: TrainingConfig, **options) -> Trainer:
 
     Call it under the scope of the distribution strategy.
     """
-    tf.keras.mixed_precision.set_global_policy(config.precision)
+    mixed = config.mixed_precision
+    tf.keras.mixed_precision.set_global_policy("float32" if mixed == "none" else f"mixed_{mixed}")
     trainer = Trainer(config, **options)
     trainer.compile(make_optimizer(config))
     trainer.optimizer.build(trainer.net.trainable_variables)

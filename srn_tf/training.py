@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -39,50 +38,41 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
       RunError: interrupted, a step was not finite, the disk is full, or another worker is gone.
     """
     run_dir = Path(run_dir)
+    check_same_configuration(run_dir, config)
     strategy = make_strategy(options.strategy)
     is_chief = worker(strategy)[0] == 0
     pairs = find_pairs(config.data_dir, "train", config.blur_subset)
     held_out = _held_out(config, options.validation_images)
-    total_steps = options.max_steps or config.decay_steps
-    datasets = _batches(config, options, pairs, strategy)
-    check_run_dir(run_dir, config)
 
     trainer, best_psnr = _new_trainer(config, options, strategy)
     checkpoints, best = (
         Checkpoints(checkpoint_folder(run_dir, which), _saved(trainer, best_psnr), keep)
         for which, keep in (("latest", options.keep_checkpoints), ("best", 1))
     )
-    start_step = checkpoints.restore() or 0
-    _check_same_step(strategy, start_step)
+    start_step = _restore(checkpoints, run_dir, strategy)
+    total_steps = options.max_steps or config.decay_steps
     if start_step >= total_steps and (run_dir / "comparison.png").exists():
         print(f"{run_dir} is finished: {start_step} of {total_steps} steps are done")
         return
+
+    batches = _batches(config, options, pairs, strategy, start_step)
+    callbacks, log = [StopOnRequest()], None
     if is_chief:
-        write_config(run_dir, config.variant, training=config.to_dict(), options=options.to_dict())
+        _make_run_dir(run_dir, config, options)
         print(
             f"{config.variant.name}: steps {start_step} to {total_steps}, {len(pairs)} pairs, "
             f"{describe_devices(strategy)}, run folder {run_dir}"
         )
-
-    callbacks = [StopOnRequest()]
-    log = None
-    if is_chief:
         log = RunLog(run_dir, start_step, total_steps, config.batch_size, options.log_every)
-        callbacks.append(log)
+        callbacks += [log, Checkpointing(checkpoints, options.checkpoint_every)]
     if options.validate_every and held_out:
-        callbacks.append(Validation(held_out, options.validate_every, log, best, best_psnr))
-    if is_chief:
-        callbacks.append(Checkpointing(checkpoints, options.checkpoint_every))
+        callbacks.insert(2, Validation(held_out, options.validate_every, log, best, best_psnr))
     if options.profile:
-        callbacks.append(
-            tf.keras.callbacks.TensorBoard(
-                str(run_dir / "logs"), write_graph=False, profile_batch=(10, 20)
-            )
-        )
+        callbacks.append(_profiler(run_dir))
     if start_step < total_steps:
         with _reported_errors(pairs, run_dir), _stopping_on_signals(trainer):
             trainer.fit(
-                datasets(start_step),
+                batches,
                 epochs=1,
                 steps_per_epoch=total_steps - start_step,
                 callbacks=callbacks,
@@ -99,18 +89,12 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
         print(f"{run_dir} is finished: {total_steps} steps")
 
 
-def check_run_dir(run_dir: Path, config: TrainingConfig) -> None:
-    """Makes the run folder, or checks that it was made with this configuration.
+def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
+    """Checks that `run_dir`, where it is a run folder, was made with this configuration.
 
     Raises:
-      InputError: it differs in a field, which the message names, or is not writable.
+      InputError: it differs in a field, which the message names, or holds imported weights.
     """
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"run folder {run_dir} cannot be made: {error.strerror}") from None
-    if not os.access(run_dir, os.W_OK):
-        raise InputError(f"run folder {run_dir} is not writable")
     if not (run_dir / CONFIG).exists():
         return
     before = read_config(run_dir).get("training")
@@ -118,16 +102,39 @@ def check_run_dir(run_dir: Path, config: TrainingConfig) -> None:
         raise InputError(
             f"{run_dir} holds imported weights: give them as --init_from and take another --run_dir"
         )
-    now = config.to_dict()
-    for field in now:
-        if now[field] != before.get(field):
-            old, new = before.get(field), now[field]
+    for field, new in config.to_dict().items():
+        old = before.get(field)
+        if old != new:
             if field == "variant":
                 old, new = old["name"], new["name"]
             raise InputError(
                 f"{run_dir} was made with {field} {old!r}, not {new!r}: "
                 "take another --run_dir, or the same value"
             )
+
+
+def _make_run_dir(run_dir: Path, config: TrainingConfig, options: RunOptions) -> None:
+    try:
+        write_config(run_dir, config.variant, training=config.to_dict(), options=options.to_dict())
+    except OSError as error:
+        raise InputError(f"run folder {run_dir} is not writable: {error.strerror}") from None
+
+
+def _restore(checkpoints: Checkpoints, run_dir: Path, strategy) -> int:
+    """The step from which the run goes on, with everything restored as it was then."""
+    start_step = checkpoints.restore()
+    if start_step is None and (run_dir / CONFIG).exists():
+        print(f"{run_dir} holds no checkpoint: starting at step 0")
+    start_step = start_step or 0
+    if sum_over_workers(strategy, start_step) != worker(strategy)[1] * start_step:
+        raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
+    return start_step
+
+
+def _profiler(run_dir: Path) -> tf.keras.callbacks.Callback:
+    return tf.keras.callbacks.TensorBoard(
+        str(run_dir / "logs"), write_graph=False, profile_batch=(10, 20)
+    )
 
 
 def _held_out(config: TrainingConfig, count: int) -> list[Pair]:
@@ -140,8 +147,10 @@ def _held_out(config: TrainingConfig, count: int) -> list[Pair]:
     return [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
 
 
-def _batches(config: TrainingConfig, options: RunOptions, pairs: list[Pair], strategy):
-    """Checks what can be checked beforehand; returns a function from a step to the data from it."""
+def _batches(
+    config: TrainingConfig, options: RunOptions, pairs: list[Pair], strategy, start_step: int
+):
+    """The training data from `start_step` on, shared out among the devices of `strategy`."""
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % (replicas * options.accumulate):
         raise InputError(
@@ -149,7 +158,7 @@ def _batches(config: TrainingConfig, options: RunOptions, pairs: list[Pair], str
             f"accumulate {options.accumulate}"
         )
 
-    def make(start_step: int, context=None):
+    def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
         return training_batches(
             pairs,
             batch_size=config.batch_size,
@@ -162,10 +171,7 @@ def _batches(config: TrainingConfig, options: RunOptions, pairs: list[Pair], str
             context=context,
         )
 
-    def distributed(start_step: int):
-        return strategy.distribute_datasets_from_function(lambda context: make(start_step, context))
-
-    return make if replicas == 1 else distributed
+    return make() if replicas == 1 else strategy.distribute_datasets_from_function(make)
 
 
 def _new_trainer(
@@ -207,12 +213,6 @@ def _saved(trainer: Trainer, best_psnr: tf.Variable) -> dict:
         "best_psnr": best_psnr,
     }
     return {**objects, "average": trainer.average} if trainer.average is not None else objects
-
-
-def _check_same_step(strategy, start_step: int) -> None:
-    count = worker(strategy)[1]
-    if sum_over_workers(strategy, start_step) != count * start_step:
-        raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ import pytest
 from networks import lively_model, write_run
 
 from experiments.pictures import choose_images, write_strip
-from srn_tf.benchmarks import PairedBenchmark
 from srn_tf.errors import InputError
+from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.images import write_image
 
 NAMES = [f"GOPR0001_07_00/{i:06}" for i in range(5)]

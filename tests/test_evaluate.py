@@ -13,10 +13,10 @@ import pytest
 import tensorflow as tf
 from networks import lively_model, write_run
 
-from srn_tf import benchmarks, evaluation
-from srn_tf.benchmarks import KohlerBenchmark, PairedBenchmark, find_predictions
 from srn_tf.errors import InputError
-from srn_tf.evaluation import (
+from srn_tf.evaluation import benchmarks, evaluator
+from srn_tf.evaluation.benchmarks import KohlerBenchmark, PairedBenchmark, find_predictions
+from srn_tf.evaluation.evaluator import (
     evaluate_predictions,
     evaluate_run,
     evaluate_saved_model,
@@ -234,21 +234,21 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(data, run_dir, calls
     benchmark = PairedBenchmark(data)
     evaluate_run(run_dir, benchmark, run_dir / "whole")
     calls.clear()
-    save = evaluation.write_image
+    save = evaluator.write_image
 
     def killed_at_the_third(path, image):
         if path.stem == "000001" and "GOPR0002" in str(path):
             raise KeyboardInterrupt
         save(path, image)
 
-    monkeypatch.setattr(evaluation, "write_image", killed_at_the_third)
+    monkeypatch.setattr(evaluator, "write_image", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         evaluate_run(run_dir, benchmark)
     output = run_dir / "evaluation/test-blur-latest"
     assert not (output / "results.csv").exists()
     with (output / "scores.jsonl").open("a") as file:
         file.write('{"image": "GOPR0002_11')  # what a kill leaves
-    monkeypatch.setattr(evaluation, "write_image", save)
+    monkeypatch.setattr(evaluator, "write_image", save)
     calls.clear()
     evaluate_run(run_dir, benchmark)
     assert set(calls) == {pixels(NAMES[2], "blur").tobytes()}

@@ -10,8 +10,8 @@ import scipy.io
 
 from srn_tf import metrics
 from srn_tf.errors import InputError
+from srn_tf.evaluation.kohler import KohlerImage, find_kohler
 from srn_tf.images import write_image
-from srn_tf.kohler import KohlerImage, find_kohler
 
 HEIGHT, WIDTH = 6, 8
 

@@ -283,7 +283,7 @@ def test_without_an_average_the_raw_weights_serve_for_inference():
 
 @pytest.mark.usefixtures("eager")
 def test_mixed_precision_trains_with_loss_scaling():
-    trainer = trainer_for(precision="mixed_float16", learning_rate=1e-4, crop_size=8, batch_size=1)
+    trainer = trainer_for(mixed_precision="float16", learning_rate=1e-4, crop_size=8, batch_size=1)
     assert isinstance(trainer.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
     same_batch = tuple(np.repeat(array, 2, axis=0) for array in batches(size=1, side=8))
     recorder = fit(trainer, same_batch)
@@ -298,7 +298,7 @@ def test_mixed_precision_trains_with_loss_scaling():
 def test_mixed_precision_has_the_gradients_of_float32():
     arrays = [array[0] for array in batches(size=1, side=8)]
     expected = step_gradients(trainer_for(crop_size=8), *arrays)[1]
-    found = step_gradients(trainer_for(crop_size=8, precision="mixed_float16"), *arrays)[1]
+    found = step_gradients(trainer_for(crop_size=8, mixed_precision="float16"), *arrays)[1]
     difference = global_norm([a - b for a, b in zip(found, expected)])
     assert difference < 0.02 * global_norm(expected)
 

@@ -183,6 +183,7 @@ def test_bad_data_is_refused_by_name(own_data, tmp_path, damage):
 def test_crop_larger_than_an_image_is_refused_by_name(data, tmp_path):
     with pytest.raises(InputError, match=r"64x64 pixels, smaller than the crop of 80x80"):
         train(config(data, crop_size=80), RunOptions(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_crop_that_is_no_multiple_of_16_is_refused(data):
@@ -190,9 +191,16 @@ def test_crop_that_is_no_multiple_of_16_is_refused(data):
         config(data, crop_size=40)
 
 
+def test_run_without_any_checkpoint_left_starts_again_and_says_so(data, tmp_path, capsys):
+    train(config(data), RunOptions(max_steps=1), tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    train(config(data), RunOptions(max_steps=1), tmp_path)
+    assert "holds no checkpoint: starting at step 0" in capsys.readouterr().out
+
+
 def test_run_folder_that_cannot_be_made_is_refused(data, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"run folder .*file/run cannot be made"):
+    with pytest.raises(InputError, match=r"run folder .*file/run is not writable"):
         train(config(data), RunOptions(), tmp_path / "file" / "run")
 
 

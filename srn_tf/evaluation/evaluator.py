@@ -4,7 +4,7 @@ What is scored is the uint8 PNG that is saved. A folder of an evaluation holds
 
 predictions/NAME.png   what the network made (not where predictions were given)
 scores.jsonl           what was evaluated, then one line for each image as it is done
-results.csv, ...       see `srn_tf.results`, written when all images are scored
+results.csv, ...       see `srn_tf.evaluation.results`, written when all images are scored
 
 An evaluation that was interrupted goes on with the images that are not in scores.jsonl. A line
 there holds only for the prediction and the blurred image that it was made from (by their
@@ -24,13 +24,13 @@ from pathlib import Path
 import tensorflow as tf
 import tqdm
 
-from srn_tf import results
-from srn_tf.benchmarks import Benchmark, BenchmarkImage, find_predictions
 from srn_tf.errors import InputError
+from srn_tf.evaluation import results
+from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage, find_predictions
+from srn_tf.evaluation.score_log import PREDICTIONS, ScoreLog
 from srn_tf.images import read_rgb, write_image
 from srn_tf.inference import Deblurrer
 from srn_tf.runs import load_model, read_config
-from srn_tf.score_log import PREDICTIONS, ScoreLog
 
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
 
@@ -108,7 +108,7 @@ def evaluate_predictions(
     """Scores the PNGs in `folder`; `output` is by default that of `other_output`.
 
     Raises:
-      InputError: as `srn_tf.benchmarks.find_predictions`, and as `evaluate_run`.
+      InputError: as `srn_tf.evaluation.benchmarks.find_predictions`, and as `evaluate_run`.
     """
     predictions = find_predictions(folder, benchmark)
     output = Path(output or other_output(folder, benchmark))

@@ -18,8 +18,8 @@ import numpy as np
 
 from srn_tf.data import find_pairs
 from srn_tf.errors import InputError
+from srn_tf.evaluation.kohler import find_kohler
 from srn_tf.images import image_size, is_image, read_rgb
-from srn_tf.kohler import find_kohler
 from srn_tf.metrics import KohlerScores, Scores, kohler_scores, scores
 
 BENCHMARKS = ("gopro", "kohler")
@@ -116,7 +116,7 @@ class PairedBenchmark(Benchmark):
 
 
 class KohlerBenchmark(Benchmark):
-    """Köhler's 48 images; arguments and errors are those of `srn_tf.kohler.find_kohler`."""
+    """Köhler's 48 images; arguments and errors are those of `find_kohler`."""
 
     metrics = KohlerScores._fields[:2]
     layouts = "Blurry1_1.png ... Blurry4_12.png"

@@ -22,8 +22,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from srn_tf.benchmarks import Benchmark
 from srn_tf.errors import InputError
+from srn_tf.evaluation.benchmarks import Benchmark
 from srn_tf.files import written_beside
 
 RESULTS, BASELINE, SEQUENCES, SUMMARY = (
