@@ -44,7 +44,7 @@ benchmark: .venv/.base ## measure the speed of the data pipeline and of training
 test: .venv/.test ## lint and run the tests (under 10 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest -m "not robust" $(ARGS)
+	$(PYTHON) -m pytest -m "not robust" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-robust: .venv/.test ## kill training at random moments and compare the bits (long)
 	$(PYTHON) -m pytest -m robust $(ARGS)
