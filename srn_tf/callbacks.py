@@ -80,9 +80,11 @@ class RunLog(tf.keras.callbacks.Callback):
         row["images_per_second"] = len(self.recent) * self.batch_size / self.seconds
         row["data_wait"] = self.model.data_seconds / self.seconds
         row["skipped"] = float(self.model.skipped.numpy())
-        self.all_seconds += self.seconds
-        per_step = self.all_seconds / (step - self.start_step)
-        left = tqdm.tqdm.format_interval(per_step * (self.total_steps - step))
+        left = "?"
+        if step > self.start_step + 1:  # the first step also builds the graph
+            self.all_seconds += self.seconds
+            per_step = self.all_seconds / (step - self.start_step - 1)
+            left = tqdm.tqdm.format_interval(per_step * (self.total_steps - step))
         scales = " ".join(f"{v:.4f}" for name, v in row.items() if name.startswith("loss_scale"))
         self.say(
             f"step {step}/{self.total_steps}  lr {row['learning_rate']:.2e}  "

@@ -31,7 +31,7 @@ DEMO_CONFIG = {
 DEMO_OPTIONS = {"log_every": 50, "checkpoint_every": 100, "validate_every": 250}
 
 flags.DEFINE_string("variant", None, "Network: a row of Table 1, SRN, lstm, gray or color.")
-flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs.", required=True)
+flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs.")
 flags.DEFINE_string("run_dir", None, "Run folder; default runs/VARIANT.")
 flags.DEFINE_enum("preset", "paper", ["paper", "demo"], "Values of the flags that are not given.")
 
@@ -95,6 +95,8 @@ def _variant() -> Variant:
 def configure() -> tuple[TrainingConfig, RunOptions, Path]:
     """Configuration, options and run folder that the command line asks for."""
     variant = _variant()
+    if not flags.FLAGS.data_dir:
+        raise InputError("--data_dir is missing: --data_dir=/path/GOPRO_Large, for example")
     is_demo = flags.FLAGS.preset == "demo"
     fields = {**(DEMO_CONFIG if is_demo else {}), **_given(TrainingConfig)}
     data_dir = Path(flags.FLAGS.data_dir).resolve()

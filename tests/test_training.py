@@ -215,16 +215,18 @@ def test_out_of_memory_and_lost_workers_are_one_line(data, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("argument", "words"),
+    ("arguments", "words"),
     [
-        ("--variant=SR-EDRB9", ["unknown variant 'SR-EDRB9'", "SR-EDRB3", "w/o R"]),
-        ("--no_such_flag=1", ["Unknown command line flag 'no_such_flag'"]),
-        ("stray", ["stray argument 'stray'"]),
+        (["--variant=SR-EDRB9"], ["unknown variant 'SR-EDRB9'", "SR-EDRB3", "w/o R"]),
+        (["--variant=SS"], ["--data_dir is missing"]),
+        (["--data_dir=."], ["--variant is missing"]),
+        (["--variant=SS", "--no_such_flag=1"], ["Unknown command line flag 'no_such_flag'"]),
+        (["--variant=SS", "stray"], ["stray argument 'stray'"]),
     ],
 )
-def test_bad_usage_exits_with_2_and_one_line(data, tmp_path, argument, words):
+def test_bad_usage_exits_with_2_and_one_line(tmp_path, arguments, words):
     run_dir = tmp_path / "run"
-    status, output = commands.run("srn_tf.train", *flags(data, run_dir), argument)
+    status, output = commands.run("srn_tf.train", f"--run_dir={run_dir}", *arguments)
     assert status == 2
     assert len(output.strip().splitlines()) == 1
     assert all(word in output for word in words)
