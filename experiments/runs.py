@@ -20,13 +20,12 @@ from srn_tf.evaluation.evaluator import evaluate_run
 from srn_tf.training import train
 from srn_tf.variants import Variant
 
-DEMO_STEPS = 60  # ten networks then take less than half an hour on two cores
+DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
 BASE = "SR-EDRB3"
 
 # A run's own report would repeat the evaluation: three images are enough for it.
 flags.FLAGS.set_default("validation_images", 3)
 flags.FLAGS.set_default("validate_every", 0)
-flags.FLAGS.set_default("data_dir", "")  # not required: tables are made without
 
 
 def configure() -> tuple[TrainingConfig, RunOptions]:
