@@ -149,10 +149,14 @@ class Checkpointing(tf.keras.callbacks.Callback):
 
 
 class StopOnRequest(tf.keras.callbacks.Callback):
-    """Ends `fit` after the step in which some worker was asked to stop."""
+    """Ends `fit` after the step in which some worker was asked to stop.
+
+    Where there are several, they tell each other when the next step starts, and stop after that.
+    """
 
     def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = self.model.stopping
+        is_alone = worker(self.model.distribute_strategy)[1] == 1
+        self.model.stop_training = self.model.stopping or (is_alone and self.model.stop_requested)
 
 
 class Validation(tf.keras.callbacks.Callback):
@@ -164,7 +168,7 @@ class Validation(tf.keras.callbacks.Callback):
       pairs: what to score.
       every: steps between validations.
       log: gets the mean PSNR and SSIM (MATLAB's, as in the paper) and the example crops.
-      best: checkpoints of the best PSNR; None on workers that do not write.
+      best: checkpoints of the best PSNR.
       best_psnr: variable with the best PSNR so far, in dB, part of the checkpoint.
     """
 

@@ -6,10 +6,11 @@ bad input. Errors that a user can mend are one line on stderr, never a traceback
 
 from __future__ import annotations
 
+import gc
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
-import cv2
 from absl import app, flags, logging
 
 from srn_tf.errors import InputError, RunError
@@ -21,7 +22,8 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     With `choices`, one of these words must stand beside the flags, and `main(word)` is called.
     """
     logging.set_verbosity(logging.WARNING)
-    cv2.setLogLevel(0)  # what OpenCV would log about a broken file, our own message says
+    # As Ctrl-C does it, SIGTERM unwinds the stack, so that half-written files are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app.run(
         lambda argv: _call(main, *argv[1:]),
         flags_parser=lambda argv: _parse_flags(argv, choices),
@@ -45,14 +47,26 @@ def _parse_flags(argv: list[str], choices: Sequence[str]) -> list[str]:
 
 
 def _call(main: Callable[..., None], *words: str) -> None:
+    failure = _failure(main, *words)
+    if failure:
+        # The exception is gone, and with it what its frames held: threads that still read data
+        # when Python exits may keep it from exiting.
+        gc.collect()
+        _fail(*failure)
+
+
+def _failure(main: Callable[..., None], *words: str) -> tuple[str, int] | None:
     try:
         main(*words)
     except InputError as error:
-        _fail(error, 2)
+        return str(error), 2
     except (RunError, OSError) as error:
-        _fail(error, 1)
+        return str(error), 1
+    except KeyboardInterrupt:
+        return "interrupted; no file is left half-written", 1
+    return None
 
 
-def _fail(message: object, status: int) -> None:
+def _fail(message: str, status: int) -> None:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(status)

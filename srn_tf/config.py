@@ -7,11 +7,13 @@ values. `RunOptions` holds what does not (how long, how often, on what): those m
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from srn_tf.errors import InputError
 from srn_tf.variants import Variant
 
 PAPER_EPOCHS = 2000  # of Sec. 4; the released code runs 4000
+BLUR_SUBSETS = ("blur", "blur_gamma")
 PRECISIONS = ("none", "float16", "bfloat16")
 STARTS = ("xavier", "identity")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
@@ -38,7 +40,7 @@ class TrainingConfig:
       total_variation: weight of that loss, which the paper tried and dropped; 0 is off.
       ema_decay: of the average of weights that is then used for inference, in [0, 1); 0 is off.
       mixed_precision: "none", "float16" (with loss scaling) or "bfloat16"; weights stay float32.
-      seed: of the initial weights, the order of the pairs and the crops.
+      seed: of the initial weights, the order of the pairs and the crops; in [0, 2^32).
       start: of a new network: "xavier" (the paper's) or "identity", which returns its input and
         suits short schedules, see `srn_tf.initialisation`.
       init_from: run folder whose weights the run starts from, or None.
@@ -70,16 +72,16 @@ class TrainingConfig:
                 f"crop_size must be a multiple of {multiple} for {self.variant.name}, "
                 f"not {self.crop_size}"
             )
-        for field in ("batch_size", "decay_steps", "learning_rate"):
-            if getattr(self, field) <= 0:
-                raise InputError(f"{field} must be positive, not {getattr(self, field)}")
+        positive = ("batch_size", "decay_steps", "learning_rate", "decay_power", "adam_epsilon")
+        for field in positive:
+            _check_range(self, field, above=0)
         for field in ("clip_norm", "total_variation", "end_learning_rate"):
-            if getattr(self, field) < 0:
-                raise InputError(f"{field} must not be negative, not {getattr(self, field)}")
-        if not 0 <= self.ema_decay < 1:
-            raise InputError(f"ema_decay must be in [0, 1), not {self.ema_decay}")
-        _check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
-        _check_choice("start", self.start, STARTS)
+            _check_range(self, field, least=0)
+        _check_range(self, "ema_decay", least=0, below=1)
+        _check_range(self, "seed", least=0, below=2**32)
+        _check_choice(self, "blur_subset", BLUR_SUBSETS)
+        _check_choice(self, "mixed_precision", PRECISIONS)
+        _check_choice(self, "start", STARTS)
 
     def to_dict(self) -> dict:
         """Plain JSON types."""
@@ -128,18 +130,34 @@ class RunOptions:
     profile: bool = False
 
     def __post_init__(self):
-        _check_choice("strategy", self.strategy, STRATEGIES)
+        _check_choice(self, "strategy", STRATEGIES)
         for field in ("accumulate", "log_every", "checkpoint_every", "keep_checkpoints"):
-            if getattr(self, field) < 1:
-                raise InputError(f"{field} must be at least 1, not {getattr(self, field)}")
-        if self.max_steps is not None and self.max_steps < 1:
-            raise InputError(f"max_steps must be at least 1, not {self.max_steps}")
+            _check_range(self, field, least=1)
+        for field in ("validate_every", "validation_images"):
+            _check_range(self, field, least=0)
+        if self.max_steps is not None:
+            _check_range(self, "max_steps", least=1)
 
     def to_dict(self) -> dict:
         """Plain JSON types."""
         return dataclasses.asdict(self)
 
 
-def _check_choice(field: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check_range(
+    fields: object,
+    field: str,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    value = getattr(fields, field)
+    if not (least <= value and above < value < below):  # true of NaN as well
+        wanted = {"at least": least, "above": above, "below": below}
+        words = " and ".join(f"{word} {end}" for word, end in wanted.items() if abs(end) < math.inf)
+        raise InputError(f"{field} must be {words or 'finite'}, not {value}")
+
+
+def _check_choice(fields: object, field: str, allowed: tuple[str, ...]) -> None:
+    value = getattr(fields, field)
     if value not in allowed:
         raise InputError(f"{field} must be one of {', '.join(allowed)}, not {value!r}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from absl import flags
 
 from srn_tf.cli import run
+from srn_tf.config import BLUR_SUBSETS
 from srn_tf.errors import InputError
 from srn_tf.evaluation.benchmarks import BENCHMARKS, Benchmark, KohlerBenchmark, PairedBenchmark
 from srn_tf.evaluation.evaluator import (
@@ -46,7 +47,7 @@ SPLIT = flags.DEFINE_enum("split", "test", ["train", "test"], "Which part of the
 BLUR_SUBSET = flags.DEFINE_enum(
     "blur_subset",
     None,
-    ["blur", "blur_gamma"],
+    BLUR_SUBSETS,
     "blur (plain mean of frames) or blur_gamma, where the data has both. Default: what the run was "
     "trained on; blur where that is not known.",
 )

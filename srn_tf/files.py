@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+_PARTIAL = ".partial-"
+_STALE_SECONDS = 24 * 3600
 
 
 @contextlib.contextmanager
@@ -19,7 +24,7 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.partial{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}{_PARTIAL}{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield temporary
         if temporary.is_dir() and path.is_dir():
@@ -30,3 +35,10 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def remove_stale_partials(folder: Path) -> None:
+    """Removes temporary files in `folder` that a killed process left more than a day ago."""
+    for path in folder.glob(f".*{_PARTIAL}*"):
+        if path.is_file() and time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            path.unlink(missing_ok=True)

@@ -16,11 +16,12 @@ from srn_tf.images import read_rgb, write_image
 from srn_tf.inference import Deblurrer
 from srn_tf.metrics import scores
 
+CURVES = "curves.png"
 _PAPER_METRICS = ("psnr", "ssim_matlab")
 
 
 def report(run_dir: Path, deblurrer: Deblurrer, pairs: Sequence[Pair], strip_rows: int = 4) -> str:
-    """Scores `pairs`, writes comparison.png (blurred | deblurred | sharp) and curves.png.
+    """Scores `pairs` and writes comparison.png (blurred | deblurred | sharp).
 
     Returns:
       A table of the mean PSNR and SSIM (MATLAB's, as in the paper) of the blurred and the
@@ -34,7 +35,6 @@ def report(run_dir: Path, deblurrer: Deblurrer, pairs: Sequence[Pair], strip_row
         strips.append([blurred, deblurred, sharp])
     chosen = np.linspace(0, len(strips) - 1, min(strip_rows, len(strips))).astype(int)
     write_image(run_dir / "comparison.png", stack_rows([np.hstack(strips[i]) for i in chosen]))
-    plot_curves(run_dir)
     lines = [f"{len(pairs)} images   PSNR (dB)   SSIM"]
     for column, name in enumerate(("blurred", "deblurred")):
         psnr, ssim = (np.mean([getattr(row[column], m) for row in rows]) for m in _PAPER_METRICS)
@@ -72,7 +72,7 @@ def plot_curves(run_dir: Path) -> None:
     right.legend()
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    with written_beside(run_dir / "curves.png") as temporary:
+    with written_beside(run_dir / CURVES) as temporary:
         figure.savefig(temporary, dpi=120)
 
 

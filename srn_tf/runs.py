@@ -26,10 +26,19 @@ from srn_tf.variants import Variant
 
 CONFIG = "config.json"
 CHECKPOINT_NAME = "step"
+_CALL = ("options", "command", "versions", "git_commit")  # what may differ from call to call
 
 
 def write_config(run_dir: Path, variant: Variant, **sections) -> None:
-    """Writes config.json with the variant, the given sections and where the run comes from."""
+    """Writes config.json with the variant, the given sections and where the run comes from.
+
+    What it said about earlier calls, when there were any, goes on in its list "earlier_calls".
+    """
+    earlier = []
+    if (Path(run_dir) / CONFIG).exists():
+        before = read_config(run_dir)
+        earlier = before.pop("earlier_calls", [])
+        earlier.append({key: before[key] for key in _CALL if key in before})
     config = {
         "variant": variant.to_dict(),
         **sections,
@@ -39,6 +48,7 @@ def write_config(run_dir: Path, variant: Variant, **sections) -> None:
             **{name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")},
         },
         "git_commit": _git_commit(),
+        "earlier_calls": earlier,
     }
     with written_beside(Path(run_dir) / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n")

@@ -21,10 +21,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     where this machine has several GPUs, none otherwise. Call it before anything is computed.
 
     Raises:
-      InputError: multi_worker without a usable TF_CONFIG.
+      InputError: TF_CONFIG cannot be used, or is missing for multi_worker.
     """
     tf.get_logger().setLevel("WARNING")  # it repeats itself while setting up several workers
-    workers = _workers()
+    workers = _workers() if name in ("auto", "multi_worker") else []
     if name == "auto":
         several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
         name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "none"
@@ -42,10 +42,26 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def _workers() -> list[str]:
+    """The addresses of all workers in TF_CONFIG, of which this process must be one."""
     try:
-        return json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {}).get("worker", [])
-    except (ValueError, AttributeError) as error:
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        workers = cluster.get("worker", [])
+        is_one_of_them = task.get("type") == "worker" and task.get("index") in range(len(workers))
+    except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"TF_CONFIG is not the JSON that TensorFlow expects: {error}") from None
+    others = sorted(set(cluster) - {"worker"})
+    if others:
+        raise InputError(
+            f"TF_CONFIG names jobs of the type {others[0]!r}: make all of them 'worker', "
+            "of which the first writes the run folder"
+        )
+    if workers and not is_one_of_them:
+        raise InputError(
+            f"TF_CONFIG must tell which of the {len(workers)} workers this is: "
+            '"task": {"type": "worker", "index": 0}'
+        )
+    return workers
 
 
 def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:

@@ -50,7 +50,7 @@ HELP = {
     "total_variation": "Weight of the total variation loss; the paper has none (0).",
     "ema_decay": "Decay per step of the averaged weights used for inference; 0 is off.",
     "mixed_precision": f"One of {', '.join(PRECISIONS)}; default none. Weights stay float32.",
-    "seed": "Of the initial weights, the order of the pairs and the crops.",
+    "seed": "Of the initial weights, the order of the pairs and the crops; not negative.",
     "start": f"Initial weights, one of {', '.join(STARTS)}; the paper's is xavier.",
     "init_from": "Run folder whose weights the run starts from (fine-tuning).",
     "max_steps": "The run ends after this many steps; default: the whole schedule.",
@@ -104,6 +104,8 @@ def configure() -> tuple[TrainingConfig, RunOptions, Path]:
         pairs = find_pairs(data_dir, "train", fields.get("blur_subset", "blur"))
         batch_size = fields.get("batch_size", TrainingConfig.batch_size)
         fields["decay_steps"] = PAPER_EPOCHS * steps_per_epoch(len(pairs), batch_size)
+    if "init_from" in fields:
+        fields["init_from"] = str(Path(fields["init_from"]).resolve())
     config = TrainingConfig(variant=variant, data_dir=str(data_dir), **fields)
     options = RunOptions(**{**(DEMO_OPTIONS if is_demo else {}), **_given(RunOptions)})
     run_dir = Path(flags.FLAGS.run_dir or Path("runs") / slug(variant.name))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +10,17 @@ import tensorflow as tf
 
 from srn_tf.callbacks import Checkpointing, RunLog, StopOnRequest, Validation
 from srn_tf.config import RunOptions, TrainingConfig
-from srn_tf.data import Pair, find_pairs, input_error, training_batches
+from srn_tf.data import Pair, find_pairs, read_pair, training_batches
 from srn_tf.errors import InputError, RunError
 from srn_tf.inference import Deblurrer
 from srn_tf.initialisation import start_as_identity
-from srn_tf.report import report
+from srn_tf.interruptions import explained_errors, stopping_on_signals
+from srn_tf.report import CURVES, plot_curves, report
 from srn_tf.runs import (
     CONFIG,
     Checkpoints,
     checkpoint_folder,
+    checkpoint_steps,
     load_model,
     read_config,
     write_config,
@@ -40,37 +39,63 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
     run_dir = Path(run_dir)
     check_same_configuration(run_dir, config)
     strategy = make_strategy(options.strategy)
-    is_chief = worker(strategy)[0] == 0
+    number, count = worker(strategy)
     pairs = find_pairs(config.data_dir, "train", config.blur_subset)
     held_out = _held_out(config, options.validation_images)
+    with explained_errors(pairs, several_workers=count > 1):
+        trainer = _train(config, options, run_dir, strategy, pairs, held_out)
+    if trainer is None:
+        return
+    if number == 0 and held_out:
+        print(report(run_dir, Deblurrer(trainer.inference_net()), held_out))
+    if number == 0:
+        plot_curves(run_dir)  # the last thing that a run does: a run that has it is finished
+        print(f"{run_dir} is finished: {int(trainer.step.numpy())} steps")
 
-    trainer, best_psnr = _new_trainer(config, options, strategy)
-    checkpoints, best = (
-        Checkpoints(checkpoint_folder(run_dir, which), _saved(trainer, best_psnr), keep)
-        for which, keep in (("latest", options.keep_checkpoints), ("best", 1))
+
+def _train(
+    config: TrainingConfig,
+    options: RunOptions,
+    run_dir: Path,
+    strategy: tf.distribute.Strategy,
+    pairs: list[Pair],
+    held_out: list[Pair],
+) -> Trainer | None:
+    """Does the steps that are left and returns the trainer; None when even the report is there."""
+    latest, best = (checkpoint_folder(run_dir, which) for which in ("latest", "best"))
+    trainer, best_psnr = _new_trainer(
+        config, options, strategy, is_new=not checkpoint_steps(latest)
     )
+    saved = _saved(trainer, best_psnr)
+    checkpoints = Checkpoints(latest, saved, options.keep_checkpoints)
     start_step = _restore(checkpoints, run_dir, strategy)
     total_steps = options.max_steps or config.decay_steps
-    if start_step >= total_steps and (run_dir / "comparison.png").exists():
-        print(f"{run_dir} is finished: {start_step} of {total_steps} steps are done")
-        return
+    if start_step >= total_steps:
+        if (run_dir / CURVES).exists():
+            print(f"{run_dir} is finished: {start_step} of {total_steps} steps are done")
+            return None
+        return trainer
 
     batches = _batches(config, options, pairs, strategy, start_step)
     callbacks, log = [StopOnRequest()], None
+    is_chief = worker(strategy)[0] == 0
+    is_new_folder = not run_dir.exists()
     if is_chief:
         _make_run_dir(run_dir, config, options)
+        (run_dir / CURVES).unlink(missing_ok=True)
         print(
             f"{config.variant.name}: steps {start_step} to {total_steps}, {len(pairs)} pairs, "
             f"{describe_devices(strategy)}, run folder {run_dir}"
         )
         log = RunLog(run_dir, start_step, total_steps, config.batch_size, options.log_every)
         callbacks += [log, Checkpointing(checkpoints, options.checkpoint_every)]
+        if options.profile:
+            callbacks.append(_profiler(run_dir, total_steps - start_step))
     if options.validate_every and held_out:
-        callbacks.insert(2, Validation(held_out, options.validate_every, log, best, best_psnr))
-    if options.profile:
-        callbacks.append(_profiler(run_dir))
-    if start_step < total_steps:
-        with _reported_errors(pairs, run_dir), _stopping_on_signals(trainer):
+        keep_best = Checkpoints(best, saved, keep=1)
+        callbacks.insert(2, Validation(held_out, options.validate_every, log, keep_best, best_psnr))
+    try:
+        with stopping_on_signals(trainer):
             trainer.fit(
                 batches,
                 epochs=1,
@@ -78,15 +103,20 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
                 callbacks=callbacks,
                 verbose=0,
             )
+    except tf.errors.ResourceExhaustedError:
+        raise  # perhaps in the middle of an update
+    except (NonFiniteStep, InputError, tf.errors.OpError):
+        if is_chief and trainer.step > 0:
+            checkpoints.save(int(trainer.step.numpy()))
+        elif is_chief and is_new_folder:
+            shutil.rmtree(run_dir)
+        raise
     if int(trainer.step.numpy()) < total_steps:
         raise RunError(
             f"stopped at step {int(trainer.step.numpy())} of {total_steps}, which is saved; "
             "the same command goes on from there"
         )
-    if is_chief and held_out:
-        print(report(run_dir, Deblurrer(trainer.inference_net()), held_out))
-    if is_chief:
-        print(f"{run_dir} is finished: {total_steps} steps")
+    return trainer
 
 
 def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
@@ -126,25 +156,39 @@ def _restore(checkpoints: Checkpoints, run_dir: Path, strategy) -> int:
     if start_step is None and (run_dir / CONFIG).exists():
         print(f"{run_dir} holds no checkpoint: starting at step 0")
     start_step = start_step or 0
-    if sum_over_workers(strategy, start_step) != worker(strategy)[1] * start_step:
+    sums = [sum_over_workers(strategy, start_step**power) for power in (1, 2)]
+    if sums != [worker(strategy)[1] * start_step**power for power in (1, 2)]:
         raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
     return start_step
 
 
-def _profiler(run_dir: Path) -> tf.keras.callbacks.Callback:
+def _profiler(run_dir: Path, steps: int) -> tf.keras.callbacks.Callback:
+    """Profiles steps 10 to 19 of the `steps` to come, or the last ten of fewer."""
+    last = min(19, steps)
     return tf.keras.callbacks.TensorBoard(
-        str(run_dir / "logs"), write_graph=False, profile_batch=(10, 20)
+        str(run_dir / "logs"), write_graph=False, profile_batch=(max(last - 9, 1), last)
     )
 
 
 def _held_out(config: TrainingConfig, count: int) -> list[Pair]:
-    """`count` pairs of the test split, evenly spaced; none where the data has no such split."""
-    try:
-        pairs = find_pairs(config.data_dir, "test", config.blur_subset)
-    except InputError as error:
-        print(f"no validation and no report at the end: {error}")
+    """`count` pairs of the test split, evenly spaced; none where the data has no such split.
+
+    Raises:
+      InputError: as `find_pairs`, or an image is unreadable: better now than after hours.
+    """
+    if not count:
         return []
-    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
+    if not (Path(config.data_dir) / "test").is_dir():
+        print(
+            f"{config.data_dir} has no folder 'test', and training images prove nothing: "
+            "no validation, and no scores at the end"
+        )
+        return []
+    pairs = find_pairs(config.data_dir, "test", config.blur_subset)
+    chosen = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)
+    for i in chosen:
+        read_pair(pairs[i])
+    return [pairs[i] for i in chosen]
 
 
 def _batches(
@@ -175,7 +219,7 @@ def _batches(
 
 
 def _new_trainer(
-    config: TrainingConfig, options: RunOptions, strategy
+    config: TrainingConfig, options: RunOptions, strategy, is_new: bool
 ) -> tuple[Trainer, tf.Variable]:
     """The trainer with its first weights, and the variable for the best validation PSNR."""
     tf.keras.utils.set_random_seed(config.seed)
@@ -189,7 +233,7 @@ def _new_trainer(
             skip_nonfinite=options.skip_nonfinite,
         )
         best_psnr = tf.Variable(-np.inf, dtype=tf.float64, trainable=False, name="best_psnr")
-    if config.init_from:
+    if config.init_from and is_new:
         source = load_model(config.init_from)
         if source.variant.to_dict() != config.variant.to_dict():
             raise InputError(
@@ -213,50 +257,3 @@ def _saved(trainer: Trainer, best_psnr: tf.Variable) -> dict:
         "best_psnr": best_psnr,
     }
     return {**objects, "average": trainer.average} if trainer.average is not None else objects
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """Lets SIGINT and SIGTERM end `fit` after the current step; a second one ends it at once."""
-
-    def request(number, frame):
-        trainer.stop_requested = True
-        print(f"\n{signal.Signals(number).name}: stopping after this step", file=sys.stderr)
-        signal.signal(number, before[number])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, request)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _reported_errors(pairs: list[Pair], run_dir: Path) -> Iterator[None]:
-    """Turns what can go wrong in `fit` into one line that says what to do."""
-    try:
-        yield
-    except NonFiniteStep as error:
-        files = ", ".join(str(pairs[i].blurred) for i in error.indices)
-        raise RunError(
-            f"{error}; the batch was {files}. The weights were not touched and {run_dir} keeps "
-            "its last checkpoint; --skip_nonfinite leaves such steps out"
-        ) from None
-    except tf.errors.ResourceExhaustedError as error:
-        raise RunError(
-            f"out of memory: raise --accumulate or lower --batch_size ({_first_line(error)})"
-        ) from None
-    except tf.errors.OpError as error:
-        if "Collective ops is aborted" in str(error):
-            raise RunError(
-                "another worker is gone; start all of them again to go on from the last "
-                f"checkpoint ({_first_line(error)})"
-            ) from None
-        raise input_error(error) or error from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -10,7 +10,7 @@ the host, once if a cache is used; everything after it (crop, flips, cast, scali
 conversion) runs on the accelerator.
 """
 
-from srn_tf.data.frames import CACHES, input_error
+from srn_tf.data.frames import CACHES, input_error, read_pair
 from srn_tf.data.order import steps_per_epoch
 from srn_tf.data.pairs import Pair, find_pairs
 from srn_tf.data.pipeline import training_batches
@@ -20,6 +20,7 @@ __all__ = [
     "Pair",
     "find_pairs",
     "input_error",
+    "read_pair",
     "steps_per_epoch",
     "training_batches",
 ]

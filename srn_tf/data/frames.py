@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from srn_tf.data.pairs import Pair
 from srn_tf.errors import InputError
-from srn_tf.files import written_beside
+from srn_tf.files import remove_stale_partials, written_beside
 from srn_tf.images import read_rgb
 
 CACHES = ("none", "disk", "device")
@@ -121,6 +121,7 @@ class DiskFrames:
 
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_partials(path.parent)
         needed, free = int(self._offsets[-1]), shutil.disk_usage(path.parent).free
         if needed > free:
             raise InputError(
@@ -129,10 +130,21 @@ class DiskFrames:
             )
         with written_beside(path) as temporary:
             buffer = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape=(needed,))
+            _reserve(temporary)
             description = f"caching {_gigabytes(needed)} in {path.parent}"
             for i, pair in enumerate(_decoded(self._pairs, description)):
                 buffer[self._offsets[i] : self._offsets[i + 1]] = pair.ravel()
             buffer.flush()
+
+
+def _reserve(path: Path) -> None:
+    """Gives a sparse file its blocks: a disk that fills up later would kill the process."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        try:
+            with path.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise InputError(f"{path.parent}: no room for the disk cache ({error})") from None
 
 
 class DeviceFrames:
