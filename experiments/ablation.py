@@ -5,8 +5,8 @@ Command    python -m experiments.ablation --data_dir=.../GOPRO_Large           (
 Result     OUTPUT/table1.md, table1.csv, table1.png and the run folders OUTPUT/runs/*. With the
            paper's recipe PSNR and SSIM should come near the paper's, which stand beside; the demo
            proves the protocol, not the ordering.
-Time       demo: half an hour on two cores. The paper trained one network for three days on a GPU;
-           SR-Flat and SR-RB take about six times as long as the others.
+Time       demo: a quarter of an hour on two cores. The paper trained one network for three days on
+           a GPU; SR-Flat and SR-RB take about six times as long as the others.
 
 The same command goes on where it was stopped; finished networks are not trained again. To spread
 the work, give each machine its --variants, copy the OUTPUT folders together and run --report_only.

@@ -33,9 +33,15 @@ from srn_tf.trainer import Trainer, make_trainer
 from srn_tf.variants import get_variant
 
 _PAIRS = flags.DEFINE_integer("pairs", 50, "number of 1280x720 PNG pairs", lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "pairs per batch", lower_bound=1)
-_CROP_SIZE = flags.DEFINE_integer("crop_size", 256, "side of the crops in pixels", lower_bound=16)
-_RUNS = flags.DEFINE_integer("runs", 5, "runs of each source, of which the median counts")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 16, "pairs per batch; for `training`, default 2", lower_bound=1
+)
+_CROP_SIZE = flags.DEFINE_integer(
+    "crop_size", 256, "side of the crops in pixels; for `training`, default 32", lower_bound=16
+)
+_RUNS = flags.DEFINE_integer(
+    "runs", 5, "runs of whatever is compared, of which the median counts", lower_bound=1
+)
 _SECONDS = flags.DEFINE_float("seconds", 3.0, "least length of a run in seconds")
 _STEPS = flags.DEFINE_integer(
     "steps", 5, "training steps of a run, of which the first is left out", lower_bound=2
@@ -224,7 +230,8 @@ def _waiting_share(trainer: Trainer, batches: tf.data.Dataset) -> float:
 
 def _benchmark_training() -> None:
     """Seconds of a training step under each speed option, beside the default."""
-    batch_size, crop_size = 2, 32  # float16 is very slow on CPUs
+    batch_size = _BATCH_SIZE.value if _BATCH_SIZE.present else 2  # float16 is slow on CPUs
+    crop_size = _CROP_SIZE.value if _CROP_SIZE.present else 32
     options = {
         "default": {},
         "--mixed_precision=float16": {"mixed_precision": "float16"},

@@ -34,6 +34,7 @@ from srn_tf.evaluation.benchmarks import (
 from srn_tf.evaluation.evaluator import (
     evaluate_predictions,
     evaluate_run,
+    other_output,
     prediction_path,
     run_output,
 )
@@ -97,6 +98,8 @@ def main() -> None:
                 method.run_dir, method.kohler_predictions, kohler, "kohler", scored / "kohler"
             ),
         )
+        if not any(summaries[label]):
+            raise InputError(f"{label} is not evaluated: pass --data_dir, --kohler_dir or both")
     text = _write_tables(summaries, output)
     if gopro:
         shown = {
@@ -135,13 +138,18 @@ def _summary(
     output: Path,
 ) -> dict | None:
     """Of the run, or of the predictions; None where it was not evaluated and cannot be."""
+    for folder in filter(None, (run_dir, predictions)):
+        if not Path(folder).is_dir():
+            raise InputError(f"{folder} is not a folder")
     if run_dir:
         if benchmark:
             return evaluate_run(run_dir, benchmark, checkpoint=CHECKPOINT.value)
         return read_summary(run_output(run_dir, tag, CHECKPOINT.value))
     if predictions and benchmark:
         return evaluate_predictions(predictions, benchmark, output)
-    return read_summary(output)
+    if predictions:
+        return read_summary(output) or read_summary(other_output(predictions, tag))
+    return None
 
 
 def _predictions(method: Method, gopro: PairedBenchmark) -> Callable:

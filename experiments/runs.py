@@ -17,6 +17,7 @@ from srn_tf.config import RunOptions, TrainingConfig
 from srn_tf.errors import InputError
 from srn_tf.evaluation.benchmarks import Benchmark
 from srn_tf.evaluation.evaluator import evaluate_run
+from srn_tf.strategy import is_multi_worker
 from srn_tf.training import train
 from srn_tf.variants import Variant
 
@@ -44,6 +45,11 @@ def configure() -> tuple[TrainingConfig, RunOptions]:
         given.decay_steps = given.max_steps or DEMO_STEPS
     given.variant = BASE
     config, options, _ = train_command.configure()
+    if is_multi_worker(options.strategy):
+        raise InputError(
+            "an experiment runs on one machine: unset TF_CONFIG, and give each machine networks "
+            "of its own"
+        )
     return config, options
 
 

@@ -50,7 +50,8 @@ def read_rows(runs_dir: Path) -> list[Row]:
     """The ten networks of Table 1 with what `runs_dir` holds of them, a folder each.
 
     Raises:
-      InputError: runs were trained with different configurations, or a file is unreadable.
+      InputError: runs were trained with different configurations or scored on different images,
+        or a file is unreadable.
     """
     rows = [
         Row(variant, *measure(variant), *_read_run(runs_dir / slug(variant.name)))
@@ -86,6 +87,15 @@ def _check_alike(rows: list[Row]) -> None:
                     f"{rows[0].variant.name} was trained with {field} {value!r}, "
                     f"{row.variant.name} with {other!r}: they do not belong into one table"
                 )
+        first, here = (
+            (scored.summary["images"], round(scored.summary["baseline"]["psnr"], 6))
+            for scored in (rows[0], row)
+        )
+        if first != here:
+            raise InputError(
+                f"{rows[0].variant.name} and {row.variant.name} were scored on different test "
+                f"images: {first[0]} of {first[1]} dB and {here[0]} of {here[1]} dB"
+            )
 
 
 def write_table(rows: list[Row], output: Path) -> str:

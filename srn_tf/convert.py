@@ -14,7 +14,7 @@ from srn_tf.variants import RELEASED
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "Path of the TF 1 checkpoint without its .index suffix, e.g. deblur.model-523000.",
+    "Path of the TF 1 checkpoint without .index, e.g. deblur.model-523000, or its folder.",
     required=True,
 )
 MODEL = flags.DEFINE_enum(

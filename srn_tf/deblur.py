@@ -8,6 +8,7 @@ are done.
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
 import PIL.Image
@@ -17,6 +18,7 @@ from srn_tf.cli import run
 from srn_tf.deblur_images import Job, deblur_file, deblur_files, plan
 from srn_tf.deblur_video import CODECS, deblur_video, is_video
 from srn_tf.errors import InputError
+from srn_tf.images import is_image
 from srn_tf.inference import Deblurrer
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
@@ -67,7 +69,10 @@ def main() -> None:
         raise InputError("pass either --run_dir or --saved_model")
     if SAVED_MODEL.value is not None and (TILE.value is not None or HALO.value is not None):
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
+    if SAVED_MODEL.value is not None and CHECKPOINT.present:
+        raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
     source, output = Path(INPUT.value), Path(OUTPUT.value)
+    _check_format(source, output)
     if is_video(source):
         jobs = [Job(source, output if is_video(output) else output / source.name)]
         if source.resolve() == jobs[0].target.resolve():
@@ -87,6 +92,14 @@ def main() -> None:
     else:
         deblur_file(deblurrer, remaining[0], COMPARE.value, MAX_MEGAPIXELS.value)
     print(f"{output}: done")
+
+
+def _check_format(source: Path, output: Path) -> None:
+    """Refuses `clip.gif` as the name of a folder: it was meant to be a file."""
+    kind = mimetypes.guess_type(output.name)[0] or ""
+    known = is_video(output) if is_video(source) else is_image(output)
+    if kind.startswith(("image/", "video/")) and not known and not output.is_dir():
+        raise InputError(f"{output}: this format cannot be written here")
 
 
 def _load() -> Deblurrer:

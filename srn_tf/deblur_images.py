@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import tensorflow as tf
 import tqdm
 
 from srn_tf.errors import InputError, RunError
@@ -75,7 +76,7 @@ def deblur_files(
     for job in tqdm.tqdm(jobs, unit="image"):
         try:
             deblur_file(deblurrer, job, compare, max_megapixels)
-        except (InputError, OSError) as error:
+        except (InputError, RunError, OSError) as error:
             failures.append(str(error))
     if failures:
         raise RunError("\n  ".join([f"{len(failures)} of {len(jobs)} images failed:", *failures]))
@@ -92,6 +93,7 @@ def deblur_file(deblurrer: Deblurrer, job: Job, compare: bool, max_megapixels: f
 
     Raises:
       InputError: the image is unreadable or too large, or its output format cannot hold it.
+      RunError: out of memory.
     """
     height, width = image_size(job.source)
     if height * width > max_megapixels * 1e6:
@@ -100,7 +102,13 @@ def deblur_file(deblurrer: Deblurrer, job: Job, compare: bool, max_megapixels: f
             f" more than --max_megapixels={max_megapixels:g}"
         )
     image = read_image(job.source)
-    deblurred = deblur_image(deblurrer, image)
+    try:
+        deblurred = deblur_image(deblurrer, image)
+    except tf.errors.ResourceExhaustedError:
+        raise RunError(
+            f"{job.source}: out of memory; take a smaller --tile, or --run_dir in place of a "
+            "SavedModel"
+        ) from None
     write_image(job.target, np.hstack([image, deblurred]) if compare else deblurred)
 
 

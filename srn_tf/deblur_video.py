@@ -41,7 +41,7 @@ def deblur_video(deblurrer: Deblurrer, source: Path, target: Path, compare: bool
 
     Raises:
       InputError: the video cannot be decoded or encoded.
-      RunError: it ended early; `target` holds what could be decoded.
+      RunError: it ended early; what could be decoded is in a file of its own beside `target`.
     """
     if not source.exists():
         raise InputError(f"{source} does not exist")
@@ -64,8 +64,9 @@ def deblur_video(deblurrer: Deblurrer, source: Path, target: Path, compare: bool
             count += 1
         writer.release()
     if count < expected:
+        part = target.replace(target.with_name(f"{target.stem}.truncated{target.suffix}"))
         raise RunError(
-            f"{source} ended after {count} of {expected} frames (truncated?); {target} holds those"
+            f"{source} ended after {count} of {expected} frames (truncated?); {part} holds those"
         )
 
 

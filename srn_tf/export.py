@@ -21,7 +21,7 @@ FORMAT = flags.DEFINE_enum(
     "format",
     "saved_model",
     list(FORMATS),
-    "What to write; onnx needs the packages of srn-tf[export].",
+    "What to write; onnx needs pip install -e '.[export]'.",
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an earlier export in --output.")
 

@@ -1,4 +1,4 @@
-"""Exporting a run: the model, a README.md that says how to run it, and proof that it is the same.
+"""Exporting a run: the model, how to run it, where it comes from, and proof that it is the same.
 
 An export is a folder. Before it gets its name, what was written is run and compared with the Keras
 model.
@@ -18,7 +18,7 @@ from srn_tf.errors import InputError, RunError
 from srn_tf.files import written_beside
 from srn_tf.inference import Deblurrer
 from srn_tf.model import ScaleRecurrentNet
-from srn_tf.runs import load_model, read_config
+from srn_tf.runs import CONFIG, load_model, read_config
 
 SIZES = ((64, 48), (37, 53))  # heights and widths for the comparison with Keras
 _TOLERANCE = 1  # gray levels: float rounding may lift a value over the border between two
@@ -87,11 +87,8 @@ Run in this folder:
 
 ## Where the weights come from
 
-Checkpoint "{checkpoint}" of a run with this configuration:
-
-```json
-{config}
-```
+Step {step} (checkpoint "{checkpoint}") of the run or import that config.json describes: its
+configuration, command line, versions and git commit.
 """
 _INTEGER_ROW = "| `serving_default` | `image`: uint8 [B, H, W, 3] | `deblurred`: the same |"
 _FLOAT_ROW = "| `float` | `image`: float32 [B, H, W, 3] in [0, 1] | `deblurred`: the same |"
@@ -131,7 +128,8 @@ def export(
     with written_beside(output) as temporary:
         temporary.mkdir()
         client = FORMATS[kind].write(model, temporary)
-        (temporary / "README.md").write_text(_readme(kind, checkpoint, config))
+        (temporary / "README.md").write_text(_readme(kind, model, checkpoint))
+        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         difference = _largest_difference(client, Deblurrer(model))
         if difference > _TOLERANCE:
             raise RunError(
@@ -152,13 +150,13 @@ def _largest_difference(client: serving.Client, deblurrer: Deblurrer) -> int:
     return largest
 
 
-def _readme(kind: str, checkpoint: str, config: dict) -> str:
+def _readme(kind: str, model: ScaleRecurrentNet, checkpoint: str) -> str:
     signatures = [_INTEGER_ROW, _FLOAT_ROW] if kind == "saved_model" else [_INTEGER_ROW]
     return _README.format(
-        variant=config["variant"]["name"],
+        variant=model.variant.name,
         file=FORMATS[kind].file,
         signatures="\n".join(signatures),
         example=FORMATS[kind].example,
         checkpoint=checkpoint,
-        config=json.dumps(config, indent=2),
+        step=model.restored_step,
     )

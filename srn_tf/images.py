@@ -7,6 +7,7 @@ the EXIF orientation is applied when reading.
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import cv2
@@ -55,7 +56,8 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     """Decodes an image file: uint8 or uint16 `[H, W]`, `[H, W, 3]` or `[H, W, 4]`, upright RGB(A).
 
     Raises:
-      InputError: the file is missing, truncated, no image, or of a depth other than 8 or 16 bits.
+      InputError: the file is missing, truncated, no image, of a depth other than 8 or 16 bits, or
+        holds several images, CMYK or a transparency that would be lost.
     """
     with _opened(path) as header:
         # OpenCV itself turns a TIFF, whatever its flags say.
@@ -64,7 +66,10 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
             # OpenCV fills the missing part of a truncated JPEG with gray; Pillow refuses it.
             image = _decoded_by_pillow(header, path)
         else:
+            _refuse_what_opencv_drops(header, path)
             image = _decoded_by_opencv(path)
+        if _is_transparent(header) and (image.ndim == 2 or image.shape[2] == 3):
+            raise InputError(f"{path} has transparency that would be lost: convert it to RGBA")
     upright = _UPRIGHT.get(orientation, np.asarray)
     return np.ascontiguousarray(upright(image))
 
@@ -122,7 +127,21 @@ def _orientation(header: PIL.Image.Image) -> int:
     # Asked for the EXIF of a PNG without any, Pillow decodes all pixels to look behind them.
     if header.format == "PNG" and "exif" not in header.info:
         return 1
-    return header.getexif().get(_EXIF_ORIENTATION, 1)
+    try:
+        return header.getexif().get(_EXIF_ORIENTATION, 1)
+    except (SyntaxError, ValueError, KeyError, OSError, struct.error):  # the EXIF is malformed
+        return 1
+
+
+def _is_transparent(header: PIL.Image.Image) -> bool:
+    return header.mode in ("RGBA", "LA", "PA") or "transparency" in header.info
+
+
+def _refuse_what_opencv_drops(header: PIL.Image.Image, path: str | os.PathLike) -> None:
+    if getattr(header, "n_frames", 1) > 1:
+        raise InputError(f"{path} holds {header.n_frames} images: split it into one file each")
+    if header.mode == "CMYK":
+        raise InputError(f"{path} is a CMYK image: convert it to RGB")
 
 
 def _decoded_by_pillow(header: PIL.Image.Image, path: str | os.PathLike) -> np.ndarray:

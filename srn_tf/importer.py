@@ -110,7 +110,7 @@ def _read(reader, name: str, checkpoint: str) -> np.ndarray:
 
 
 def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
-    """Writes a run folder with the weights of a released checkpoint.
+    """Writes a run folder with the weights of a released checkpoint (its path, or its folder).
 
     Raises:
       InputError: see `import_weights`; or `run_dir` holds a run already.
@@ -118,10 +118,12 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
     run_dir = Path(run_dir)
     if (run_dir / CONFIG).exists():
         raise InputError(f"{run_dir} holds a run already: choose another --run_dir")
+    checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint  # of a folder
     model = build_model(get_variant(model_name))
     import_weights(model, checkpoint)
     step = re.search(r"-(\d+)$", checkpoint)
     folder = checkpoint_folder(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     tf.train.Checkpoint(net=model).write(str(folder / f"step-{step[1] if step else 0}"))
-    write_config(run_dir, model.variant, imported_from=str(checkpoint))
+    # The authors trained on GoPro's `blur`.
+    write_config(run_dir, model.variant, imported_from=str(checkpoint), blur_subset="blur")

@@ -62,11 +62,13 @@ def read_config(run_dir: str | Path) -> dict:
     """
     path = Path(run_dir) / CONFIG
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        config = json.loads(path.read_text())
+        Variant.from_dict(config["variant"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{run_dir} is not a run folder of srn_tf: {path} cannot be read ({error})"
+            f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({error!r})"
         ) from None
+    return config
 
 
 def checkpoint_steps(folder: Path) -> list[int]:

@@ -58,7 +58,7 @@ def write_onnx(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
       InputError: the packages of the extra `export` are not installed.
     """
     if not all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime")):
-        raise InputError("--format=onnx needs more packages: pip install 'srn-tf[export]'")
+        raise InputError("--format=onnx needs more packages: pip install -e '.[export]'")
     import onnxruntime
     import tf2onnx
 

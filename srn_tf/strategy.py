@@ -24,21 +24,23 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
       InputError: TF_CONFIG cannot be used, or is missing for multi_worker.
     """
     tf.get_logger().setLevel("WARNING")  # it repeats itself while setting up several workers
-    workers = _workers() if name in ("auto", "multi_worker") else []
-    if name == "auto":
-        several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-        name = "multi_worker" if len(workers) > 1 else "mirrored" if several_gpus else "none"
-    if name == "mirrored":
+    if is_multi_worker(name):
+        if not _workers():
+            raise InputError("strategy multi_worker needs TF_CONFIG with a list of workers")
+        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=TIMEOUT_SECONDS)
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
+    if name == "mirrored" or (name == "auto" and several_gpus):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return tf.distribute.MirroredStrategy(
             [device.name for device in tf.config.list_logical_devices(kind)]
         )
-    if name == "multi_worker":
-        if not workers:
-            raise InputError("strategy multi_worker needs TF_CONFIG with a list of workers")
-        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=TIMEOUT_SECONDS)
-        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     return tf.distribute.get_strategy()
+
+
+def is_multi_worker(name: str) -> bool:
+    """Whether `make_strategy(name)` joins this process with others; raises InputError alike."""
+    return name == "multi_worker" or (name == "auto" and len(_workers()) > 1)
 
 
 def _workers() -> list[str]:

@@ -139,7 +139,7 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
                 old, new = old["name"], new["name"]
             raise InputError(
                 f"{run_dir} was made with {field} {old!r}, not {new!r}: "
-                "take another --run_dir, or the same value"
+                "give the same value, or another folder for the new run"
             )
 
 

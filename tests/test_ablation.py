@@ -53,7 +53,8 @@ def write_run(folder, variant, training, summary):
     folder = folder / slug(variant.name)
     output = folder / "evaluation/test-blur-latest"
     output.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"training": training}))
+    config = {"variant": variant.to_dict(), "training": training}
+    (folder / "config.json").write_text(json.dumps(config))
     (output / "summary.json").write_text(json.dumps(summary))
 
 
@@ -283,3 +284,12 @@ def test_a_network_outside_of_table_1_is_refused(workplace):
     assert status == 2
     assert "SRN is no row of Table 1" in output
     assert not (workplace / "no").exists()
+
+
+def test_scores_on_different_test_sets_do_not_share_a_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(table1, "measure", lambda variant: (1, 1.0))
+    for count, variant in enumerate(TABLE1[:2], start=1):
+        summary = summary_of(20, 0.8) | {"images": count}
+        write_run(tmp_path, variant, training_of(variant), summary)
+    with pytest.raises(InputError, match="SS and SC were scored on different test images"):
+        read_rows(tmp_path)

@@ -8,17 +8,23 @@ import pytest
 COMMAND = '''
 """A command that fails as it is told."""
 
+import os
+import signal
+
 from absl import flags
 
 from srn_tf.cli import run
 from srn_tf.errors import InputError, RunError
 
-ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError}
+ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError,
+          "signal": KeyboardInterrupt}
 FAIL = flags.DEFINE_enum("fail", None, list(ERRORS), "How to fail; not at all by default.")
 COUNT = flags.DEFINE_integer("count", 1, "How often.")
 
 
 def main():
+    if FAIL.value == "signal":
+        os.kill(os.getpid(), signal.SIGTERM)
     if FAIL.value:
         raise ERRORS[FAIL.value]("pear.png: cannot be read")
     print("done", COUNT.value)
@@ -114,3 +120,9 @@ def test_command_of_several_words_takes_one_of_them(tmp_path, arguments, named):
     result = call(*arguments)
     assert result.returncode == 2
     assert_one_line(result, named)
+
+
+def test_sigterm_is_one_line(call):
+    result = call("--fail=signal")
+    assert result.returncode == 1
+    assert_one_line(result, "interrupted")

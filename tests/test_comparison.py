@@ -98,3 +98,17 @@ def test_images_are_chosen_evenly_or_by_name(data):
     assert [image.name for image in choose_images(benchmark, [NAMES[3]])] == [NAMES[3]]
     with pytest.raises(InputError, match=f"no image 'x'; names are like '{NAMES[0]}'"):
         choose_images(benchmark, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--run=no_such_run", "no_such_run is not a folder"),
+        ("--run=ours=.", "ours is not evaluated"),
+    ],
+)
+def test_a_method_without_results_is_refused(tmp_path, flag, message):
+    status, output = commands.run("experiments.comparison", flag, f"--output={tmp_path}/out")
+    assert status == 2
+    assert message in output
+    assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ import reference
 import tensorflow as tf
 
 from srn_tf.errors import InputError
+from srn_tf.evaluation.evaluator import trained_subset
 from srn_tf.importer import convert, import_weights
 from srn_tf.model import build_model
 from srn_tf.runs import load_model
@@ -71,7 +72,15 @@ def test_run_folder_tells_where_its_weights_come_from(released, run_dir):
     config = json.loads((run_dir / "config.json").read_text())
     assert config["imported_from"] == released("gray").path
     assert config["variant"]["name"] == "gray"
+    assert trained_subset(run_dir) == "blur"
     assert config["variant"]["resize"] == "legacy"
+    assert (run_dir / "checkpoints" / "step-523000.index").exists()
+
+
+def test_the_folder_of_a_checkpoint_serves_as_well(released, run_dir):
+    path = Path(released("gray").path)
+    (path.parent / "checkpoint").write_text(f'model_checkpoint_path: "{path.name}"\n')
+    convert(str(path.parent), "gray", run_dir)
     assert (run_dir / "checkpoints" / "step-523000.index").exists()
 
 

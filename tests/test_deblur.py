@@ -168,7 +168,8 @@ def test_a_truncated_video_is_named_and_its_frames_kept(tmp_path):
     source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
     with pytest.raises(RunError, match=r"blurred\.avi ended after \d+ of 12 frames"):
         deblur_video(invert, source, target, compare=False)
-    assert 0 < len(read_video(target)[1]) < 12
+    assert not target.exists()
+    assert 0 < len(read_video(tmp_path / "sharp.truncated.avi")[1]) < 12
 
 
 def test_unreadable_videos_are_named_and_leave_nothing(tmp_path):
@@ -276,6 +277,8 @@ def test_a_video_goes_through_the_command(tmp_path):
         (["--input=nowhere.mp4", "--output=nowhere.mp4"], "is the input"),
         (["--input=a.png", "--output=out", "--saved_model=folder"], "either --run_dir or"),
         (["--input=a.png", "--output=out", "--tile=0"], "--tile"),
+        (["--input=a.png", "--output=clip.gif"], "clip.gif: this format cannot be written"),
+        (["--input=clip.mp4", "--output=clip.wmv"], "clip.wmv: this format cannot be written"),
     ],
 )
 def test_bad_usage_exits_with_2_and_one_line(flags, message):
@@ -283,3 +286,31 @@ def test_bad_usage_exits_with_2_and_one_line(flags, message):
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+# Runs the command with a stand-in that says what it was made from and inverts its images.
+COMMAND = """
+import numpy as np
+from srn_tf import cli, deblur
+
+def load(*arguments, **options):
+    print(arguments, options)
+    return lambda image: np.iinfo(image.dtype).max - image
+
+deblur.Deblurrer.from_run_dir = load
+cli.run(deblur.main)
+"""
+
+
+def test_the_command_hands_its_flags_on(tmp_path):
+    image = random_image(5, 8, 3)
+    write_image(tmp_path / "a.png", image)
+    flags = [f"--input={tmp_path}/a.png", f"--output={tmp_path}/out/b.png", "--run_dir=runs/X"]
+    flags += ["--checkpoint=best", "--tile=64", "--halo=8", "--compare"]
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-c", COMMAND, *flags]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    asked = "('runs/X', 'best') {'tile': 64, 'halo': 8, 'show_progress': True}"
+    assert asked in result.stdout
+    shown = read_image(tmp_path / "out/b.png")
+    np.testing.assert_array_equal(shown, np.hstack([image, 255 - image]))

@@ -22,6 +22,7 @@ from srn_tf.evaluation.evaluator import (
     evaluate_saved_model,
     trained_subset,
 )
+from srn_tf.exporter import export
 from srn_tf.images import write_image
 from srn_tf.inference import Deblurrer
 from srn_tf.metrics import kohler_scores, ssim_matlab
@@ -460,3 +461,23 @@ def test_the_default_output_of_predictions_is_below_the_working_folder(
     monkeypatch.chdir(tmp_path)
     evaluate_predictions(predictions, PairedBenchmark(data))
     assert Path("results/evaluation/predictions/test-blur/summary.json").exists()
+
+
+def test_changed_ground_truth_is_scored_anew(data, predictions):
+    benchmark = PairedBenchmark(data)
+    before = evaluate_predictions(predictions, benchmark, data.parent / "out")
+    write_image(data / f"test/{NAMES[0].replace('/', '/sharp/')}.png", pixels("another", "sharp"))
+    after = evaluate_predictions(predictions, benchmark, data.parent / "out")
+    assert after == evaluate_predictions(predictions, benchmark, data.parent / "fresh")
+    assert after["mean"] != before["mean"]
+
+
+def test_a_saved_model_tells_what_it_was_trained_on(data, run_dir, tmp_path, capsys):
+    config = json.loads((run_dir / "config.json").read_text())
+    config["training"]["blur_subset"] = "blur_gamma"
+    (run_dir / "config.json").write_text(json.dumps(config))
+    export(run_dir, tmp_path / "exported")
+    benchmark = PairedBenchmark(data)
+    summary = evaluate_saved_model(tmp_path / "exported", benchmark, tmp_path / "out")
+    assert summary["trained_on"] == "blur_gamma"
+    assert "trained on 'blur_gamma' and is evaluated on 'blur'" in capsys.readouterr().err

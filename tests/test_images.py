@@ -131,3 +131,24 @@ def test_training_images_repeat_gray_and_refuse_what_would_be_lost(tmp_path):
     write_image(tmp_path / "alpha.png", picture(channels=4))
     with pytest.raises(InputError, match=r"alpha\.png has an alpha channel"):
         read_rgb(tmp_path / "alpha.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_a_malformed_exif_block_is_no_reason_to_fail(tmp_path, suffix):
+    path = tmp_path / f"odd{suffix}"
+    PIL.Image.fromarray(picture()).save(path, exif=b"Exif\0\0 not a TIFF", lossless=True)
+    np.testing.assert_array_equal(read_image(path), picture())
+    assert image_size(path) == picture().shape[:2]
+
+
+def test_what_would_be_dropped_in_silence_is_refused(tmp_path):
+    gray = PIL.Image.fromarray(picture(channels=1))
+    gray.save(tmp_path / "clear.png", transparency=3)
+    with pytest.raises(InputError, match=r"clear\.png has transparency that would be lost"):
+        read_image(tmp_path / "clear.png")
+    gray.save(tmp_path / "pages.tif", save_all=True, append_images=[gray])
+    with pytest.raises(InputError, match=r"pages\.tif holds 2 images"):
+        read_image(tmp_path / "pages.tif")
+    PIL.Image.fromarray(picture()).convert("CMYK").save(tmp_path / "ink.tif")
+    with pytest.raises(InputError, match=r"ink\.tif is a CMYK image"):
+        read_image(tmp_path / "ink.tif")

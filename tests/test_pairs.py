@@ -184,3 +184,12 @@ def test_folder_without_pairs_among_sequences_is_named(tmp_path):
     (tmp_path / "train/notes").mkdir()
     with pytest.raises(InputError, match="notes holds neither"):
         find_pairs(tmp_path, "train")
+
+
+def test_a_list_of_the_other_blur_subset_is_refused(tmp_path):
+    _write_tree(tmp_path, sequences=("GOPR0372_07_00",))
+    path = tmp_path / "list.txt"
+    path.write_text("GOPR0372_07_00/sharp/000054.png GOPR0372_07_00/blur_gamma/000054.png")
+    with pytest.raises(InputError, match=r"list\.txt lists .* pass --blur_subset=blur_gamma"):
+        find_pairs(path, "train")
+    assert len(find_pairs(path, "train", "blur_gamma")) == 1

@@ -231,3 +231,72 @@ def test_bad_usage_exits_with_2_and_one_line(tmp_path, arguments, words):
     assert len(output.strip().splitlines()) == 1
     assert all(word in output for word in words)
     assert not run_dir.exists()
+
+
+def test_broken_test_images_are_found_before_training(data, own_data, tmp_path):
+    (blurred, *_) = sorted(own_data.glob("test/*/blur/*.png"))
+    content = blurred.read_bytes()
+    blurred.write_bytes(content[:-50])
+    with pytest.raises(InputError, match=f"{blurred.name} is unreadable or truncated"):
+        train(config(own_data), RunOptions(max_steps=1), tmp_path / "run")
+    blurred.unlink()
+    with pytest.raises(InputError, match="has no blurred partner"):
+        train(config(own_data), RunOptions(max_steps=1), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_test_images_there_are_curves_and_no_scores(own_data, tmp_path, capsys):
+    shutil.rmtree(own_data / "test")
+    for _ in range(2):
+        train(config(own_data), RunOptions(max_steps=1, validate_every=1), tmp_path / "run")
+        assert "no validation, and no scores" in capsys.readouterr().out
+    assert (tmp_path / "run" / "curves.png").exists()
+    assert not (tmp_path / "run" / "comparison.png").exists()
+    assert "validation_psnr" not in read_metrics(tmp_path / "run" / "metrics.csv")[-1]
+
+
+@pytest.mark.parametrize("broken", [1, 4])
+def test_an_unreadable_training_image_loses_no_step(own_data, tmp_path, broken):
+    for blurred in sorted(own_data.glob("train/*/blur/*.png"))[:broken]:
+        blurred.write_bytes(blurred.read_bytes()[:-50])
+    run_dir = tmp_path / "run"
+    with pytest.raises(InputError, match="is unreadable or truncated"):
+        train(config(own_data, batch_size=1), RunOptions(max_steps=20, log_every=1), run_dir)
+    done = len(read_metrics(run_dir / "metrics.csv"))
+    assert run_dir.exists() == (done > 0)
+    assert checkpoint_steps(run_dir / "checkpoints") == [done] * (done > 0)
+    assert done == 0 or broken < 4
+
+
+def test_fine_tuning_goes_on_without_its_source(data, tmp_path):
+    train(config(data), RunOptions(max_steps=1), tmp_path / "source")
+    tuned = config(data, init_from=str(tmp_path / "source"))
+    train(tuned, RunOptions(max_steps=1), tmp_path / "run")
+    shutil.rmtree(tmp_path / "source")
+    train(tuned, RunOptions(max_steps=2), tmp_path / "run")
+    assert checkpoint_steps(tmp_path / "run" / "checkpoints")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 0),
+        ("learning_rate", float("nan")),
+        ("ema_decay", 1.0),
+        ("seed", -1),
+        ("blur_subset", "sharp"),
+        ("mixed_precision", "float8"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_field(data, field, value):
+    with pytest.raises(InputError, match=f"{field} must be"):
+        config(data, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_steps", 0), ("validate_every", -5), ("validation_images", -1), ("strategy", "ps")],
+)
+def test_options_out_of_range_are_refused_by_field(field, value):
+    with pytest.raises(InputError, match=f"{field} must be"):
+        RunOptions(**{field: value})

@@ -57,7 +57,7 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
 
     Args:
       data_dir: a folder in one of the layouts above, or a list file; a list is one split by
-        itself, `split` and `blur_subset` do not matter then.
+        itself, `split` does not matter then.
       split: "train" or "test".
       blur_subset: "blur" (plain mean of frames) or "blur_gamma", where there are such folders.
 
@@ -67,7 +67,7 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
     """
     data_dir = Path(data_dir)
     if data_dir.is_file():
-        files = _listed(data_dir)
+        files = _listed(data_dir, blur_subset)
     else:
         files = _in_folders(_split_folder(data_dir, split), blur_subset)
     files = sorted(files)
@@ -159,7 +159,7 @@ def _sequence_of(stem: str) -> str:
     return match[1] if match else ""
 
 
-def _listed(list_file: Path) -> Iterator[_Files]:
+def _listed(list_file: Path, blur_subset: str) -> Iterator[_Files]:
     entries = list(_entries(list_file))
     if not entries:
         return
@@ -170,6 +170,11 @@ def _listed(list_file: Path) -> Iterator[_Files]:
         places = ", ".join(map(str, roots))
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
     for sharp, blurred in entries:
+        for other in {"blur", "blur_gamma"} & set(blurred.parts) - {blur_subset}:
+            raise InputError(
+                f"{list_file} lists {blurred}, which is not {blur_subset!r}: "
+                f"pass --blur_subset={other}"
+            )
         folders = [part for part in blurred.parent.parts if part != blurred.anchor]
         folders = [part for part in folders if part not in ("blur", "blur_gamma", "input")]
         sequence = "/".join(folders)

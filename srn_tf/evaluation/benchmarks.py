@@ -67,6 +67,10 @@ class Benchmark:
         """The metrics of each candidate, uint8 `[H, W, 3]`, for `image`."""
         raise NotImplementedError
 
+    def truth_files(self, image: BenchmarkImage) -> Sequence[Path]:
+        """The files with which `image` is compared."""
+        raise NotImplementedError
+
     def places(self, image: BenchmarkImage) -> list[str]:
         """Where in a folder the prediction of `image` may be."""
         raise NotImplementedError
@@ -99,6 +103,9 @@ class PairedBenchmark(Benchmark):
     def score(self, image: BenchmarkImage, candidates: Sequence[np.ndarray]) -> list[list[float]]:
         sharp = read_rgb(image.truth.sharp)
         return [list(scores(candidate, sharp)) for candidate in candidates]
+
+    def truth_files(self, image: BenchmarkImage) -> Sequence[Path]:
+        return [image.truth.sharp]
 
     def places(self, image: BenchmarkImage) -> list[str]:
         stem = image.name[len(image.sequence) :].lstrip("/_-") or image.name
@@ -134,6 +141,9 @@ class KohlerBenchmark(Benchmark):
     def score(self, image: BenchmarkImage, candidates: Sequence[np.ndarray]) -> list[list[float]]:
         frames = image.truth.frames()
         return [list(kohler_scores(candidate, frames)[:2]) for candidate in candidates]
+
+    def truth_files(self, image: BenchmarkImage) -> Sequence[Path]:
+        return image.truth.ground_truth
 
     def places(self, image: BenchmarkImage) -> list[str]:
         return [f"{image.name}.png"]

@@ -8,7 +8,8 @@ results.csv, ...       see `srn_tf.evaluation.results`, written when all images 
 
 An evaluation that was interrupted goes on with the images that are not in scores.jsonl. A line
 there holds only for the prediction and the blurred image that it was made from (by their
-checksums), all lines only for the same weights and data: otherwise the evaluation starts afresh.
+checksums), its scores only for the same ground truth (by size and time of the files), and all lines
+only for the same weights and folder of data: otherwise the evaluation starts afresh.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage, find_predict
 from srn_tf.evaluation.score_log import PREDICTIONS, ScoreLog
 from srn_tf.images import read_rgb, write_image
 from srn_tf.inference import Deblurrer
-from srn_tf.runs import load_model, read_config
+from srn_tf.runs import CONFIG, load_model, read_config
 
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
 
@@ -57,12 +58,7 @@ def evaluate_run(
     Raises:
       InputError: no run folder or checkpoint, an unreadable image, or an unusable `output`.
     """
-    trained_on, subset = trained_subset(run_dir), benchmark.about.get("blur_subset")
-    if trained_on and subset and trained_on != subset:
-        print(
-            f"warning: {run_dir} was trained on {trained_on!r} and is evaluated on {subset!r}",
-            file=sys.stderr,
-        )
+    trained_on = _warned_subset(run_dir, benchmark)
     model = load_model(run_dir, checkpoint)
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights()))
     about = {
@@ -97,8 +93,10 @@ def evaluate_saved_model(
     weights = hashlib.sha256()
     for path in [Path(folder) / "saved_model.pb", *sorted(Path(folder).glob("variables/*"))]:
         weights.update(path.read_bytes())
-    output = Path(output or other_output(folder, benchmark))
-    about = {"saved_model": str(folder)}
+    output = Path(output or other_output(folder, benchmark.tag))
+    has_config = (Path(folder) / CONFIG).exists()
+    trained_on = _warned_subset(folder, benchmark) if has_config else None
+    about = {"saved_model": str(folder), "trained_on": trained_on}
     return _evaluate(benchmark, output, about, weights.hexdigest(), deblurrer)
 
 
@@ -111,7 +109,7 @@ def evaluate_predictions(
       InputError: as `srn_tf.evaluation.benchmarks.find_predictions`, and as `evaluate_run`.
     """
     predictions = find_predictions(folder, benchmark)
-    output = Path(output or other_output(folder, benchmark))
+    output = Path(output or other_output(folder, benchmark.tag))
     about = {"predictions_dir": str(folder)}
     if (output / PREDICTIONS).resolve() in (
         Path(folder).resolve(),
@@ -121,18 +119,32 @@ def evaluate_predictions(
     return _evaluate(benchmark, output, about, str(Path(folder).resolve()), predictions)
 
 
-def other_output(folder: str | Path, benchmark: Benchmark) -> Path:
-    """Where evaluations of other folders are by default: results/evaluation/FOLDER/test-blur."""
-    return Path("results/evaluation") / Path(folder).resolve().name / benchmark.tag
+def other_output(folder: str | Path, tag: str) -> Path:
+    """Where evaluations of other folders are by default: results/evaluation/FOLDER/test-blur.
+
+    `tag` is that of the benchmark.
+    """
+    return Path("results/evaluation") / Path(folder).resolve().name / tag
 
 
 def trained_subset(run_dir: str | Path) -> str | None:
-    """The blur subset that a run was trained on; None for imported weights.
+    """The blur subset that the weights of a run folder or an export were trained on, if known.
 
     Raises:
       InputError: `run_dir` is not a run folder.
     """
-    return read_config(run_dir).get("training", {}).get("blur_subset")
+    config = read_config(run_dir)
+    return config.get("training", config).get("blur_subset")
+
+
+def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
+    trained_on, subset = trained_subset(folder), benchmark.about.get("blur_subset")
+    if trained_on and subset and trained_on != subset:
+        print(
+            f"warning: {folder} was trained on {trained_on!r} and is evaluated on {subset!r}",
+            file=sys.stderr,
+        )
+    return trained_on
 
 
 def _evaluate(
@@ -224,7 +236,8 @@ class _Scoring:
         """Puts an image into the queue, unless it has been there or its scores are known."""
         if image.name in self.futures:
             return
-        if not (self.log.holds(image, prediction) and "scores" in self.log.records[image.name]):
+        known = self.log.records[image.name] if self.log.holds(image, prediction) else {}
+        if known.get("truth") != self._truth(image):
             self.futures[image.name] = self.pool.submit(self._score, image, prediction)
 
     def wait(self) -> None:
@@ -245,7 +258,13 @@ class _Scoring:
             scores, baseline = self.benchmark.score(image, candidates)
         except InputError as error:
             raise InputError(f"{prediction}: {error}") from None
-        self.log.add(image, prediction, scores=scores, baseline=baseline)
+        truth = self._truth(image)
+        self.log.add(image, prediction, scores=scores, baseline=baseline, truth=truth)
+
+    def _truth(self, image: BenchmarkImage) -> list[list[int]]:
+        """Tells the files that `image` is scored with from changed ones."""
+        files = (path.stat() for path in self.benchmark.truth_files(image))
+        return [[file.st_size, file.st_mtime_ns] for file in files]
 
 
 def device_name() -> str:
