@@ -74,9 +74,11 @@ class RunLog(tf.keras.callbacks.Callback):
         self.writer.flush()
 
     def _log(self, step: int) -> None:
-        row = {
-            name: float(np.mean([logs[name] for logs in self.recent])) for name in self.recent[0]
-        }
+        row = {}
+        for name in self.recent[0]:
+            values = np.array([logs[name] for logs in self.recent])
+            finite = values[np.isfinite(values)]  # a step that is left out has others
+            row[name] = float(finite.mean()) if finite.size else float("nan")
         row["images_per_second"] = len(self.recent) * self.batch_size / self.seconds
         row["data_wait"] = self.model.data_seconds / self.seconds
         row["skipped"] = float(self.model.skipped.numpy())

@@ -87,11 +87,6 @@ class TrainingConfig:
         """Plain JSON types."""
         return {**dataclasses.asdict(self), "variant": self.variant.to_dict()}
 
-    @classmethod
-    def from_dict(cls, fields: dict) -> TrainingConfig:
-        """The inverse of `to_dict`."""
-        return cls(**{**fields, "variant": Variant.from_dict(fields["variant"])})
-
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
@@ -106,7 +101,7 @@ class RunOptions:
       jit_compile: compile the gradients with XLA.
       deterministic: same bits every time, also after a resume, at some cost in speed on GPUs.
       skip_nonfinite: leave out steps with a loss or gradient that is not finite, and count them,
-        instead of stopping.
+        instead of stopping. The learning rate follows the steps that were not left out.
       log_every: steps between log lines.
       checkpoint_every: steps between checkpoints.
       keep_checkpoints: how many of the newest are kept, besides the best.

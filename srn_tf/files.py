@@ -22,7 +22,7 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
     a file or a folder (an existing folder at `path` is replaced). When the body raises, the
     temporary file or folder is removed and `path` is as it was. Missing parent folders are made.
     """
-    path = Path(path)
+    path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}{_PARTIAL}{uuid.uuid4().hex[:8]}{path.suffix}")
     try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -16,12 +19,12 @@ from srn_tf.trainer import NonFiniteStep, Trainer
 
 @contextlib.contextmanager
 def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """Lets SIGINT and SIGTERM end `fit` after the current step; a second one ends it at once."""
+    """Lets SIGINT and SIGTERM end `fit` after the current step; a second one kills the process."""
 
     def request(number, frame):
         trainer.stop_requested = True
         print(f"\n{signal.Signals(number).name}: stopping after this step", file=sys.stderr)
-        signal.signal(number, before[number])
+        signal.signal(number, signal.SIG_DFL)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
@@ -34,28 +37,35 @@ def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained_errors(pairs: list[Pair], several_workers: bool) -> Iterator[None]:
-    """Turns what TensorFlow raises while training into one line that says what to do.
+def explained_errors(
+    pairs: list[Pair], run_dir: Path, several_workers: bool = False
+) -> Iterator[None]:
+    """Turns what is raised while training into one line that says what to do.
 
     Args:
       pairs: the training data, of which a bad batch is named.
+      run_dir: the run folder.
       several_workers: whether errors may come from the connection to another worker.
 
     Raises:
       NonFiniteStep: with the files of its batch in the message.
       InputError: an image is unreadable.
-      RunError: out of memory, or another worker is gone.
+      RunError: the disk is full, out of memory, or another worker is gone.
     """
     try:
         yield
     except NonFiniteStep as error:
         files = ", ".join(str(pairs[i].blurred) for i in error.indices)
         error.args = (
-            f"{error}; the batch was {files}. The weights were not touched and are saved; "
-            "--skip_nonfinite leaves such steps out",
+            f"{error}; the batch was {files}. It did not touch the weights, and the steps before "
+            "are saved; --skip_nonfinite leaves such steps out",
         )
         raise
+    except OSError as error:
+        raise RunError(f"{_not_writable(run_dir)} ({error})") from None
     except tf.errors.ResourceExhaustedError as error:
+        if is_disk_full(error):
+            raise RunError(f"{_not_writable(run_dir)} ({_first_line(error)})") from None
         raise RunError(
             f"out of memory: raise --accumulate or lower --batch_size ({_first_line(error)})"
         ) from None
@@ -67,6 +77,18 @@ def explained_errors(pairs: list[Pair], several_workers: bool) -> Iterator[None]
                 f"checkpoint ({_first_line(error)})"
             ) from None
         raise bad_input or error from None
+
+
+def is_disk_full(error: tf.errors.ResourceExhaustedError) -> bool:
+    """Whether it was not memory that was exhausted."""
+    return os.strerror(errno.ENOSPC) in str(error)
+
+
+def _not_writable(run_dir: Path) -> str:
+    return (
+        f"{run_dir} cannot be written: make room, and the same command goes on from the last "
+        "checkpoint"
+    )
 
 
 def _is_lost_connection(error: tf.errors.OpError) -> bool:

@@ -27,14 +27,15 @@ def report(run_dir: Path, deblurrer: Deblurrer, pairs: Sequence[Pair], strip_row
       A table of the mean PSNR and SSIM (MATLAB's, as in the paper) of the blurred and the
       deblurred images.
     """
+    chosen = np.linspace(0, len(pairs) - 1, min(strip_rows, len(pairs))).astype(int)
     rows, strips = [], []
-    for pair in tqdm.tqdm(pairs, desc="evaluating", unit="image", disable=None):
+    for i, pair in enumerate(tqdm.tqdm(pairs, desc="evaluating", unit="image", disable=None)):
         blurred, sharp = read_rgb(pair.blurred), read_rgb(pair.sharp)
         deblurred = deblurrer(blurred)
         rows.append([scores(image, sharp) for image in (blurred, deblurred)])
-        strips.append([blurred, deblurred, sharp])
-    chosen = np.linspace(0, len(strips) - 1, min(strip_rows, len(strips))).astype(int)
-    write_image(run_dir / "comparison.png", stack_rows([np.hstack(strips[i]) for i in chosen]))
+        if i in chosen:
+            strips.append(np.hstack([blurred, deblurred, sharp]))
+    write_image(run_dir / "comparison.png", stack_rows(strips))
     lines = [f"{len(pairs)} images   PSNR (dB)   SSIM"]
     for column, name in enumerate(("blurred", "deblurred")):
         psnr, ssim = (np.mean([getattr(row[column], m) for row in rows]) for m in _PAPER_METRICS)

@@ -124,19 +124,20 @@ class Checkpoints:
         self._saved_step = None
 
     def save(self, step: int) -> None:
-        """Saves under the name of `step`, unless that was the last thing it did.
+        """Saves under the name of `step`, unless that is what was saved or restored last.
 
         Raises:
           RunError: the disk is full or not writable; the checkpoints before are intact.
         """
         if step == self._saved_step:
             return
+        older = [kept for kept in checkpoint_steps(self.folder) if kept != step]
         try:
             self._manager.save(checkpoint_number=step)
         except tf.errors.OpError as error:
-            for rest in self.folder.glob(f"{CHECKPOINT_NAME}-{step}*"):
-                shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
-            older = [kept for kept in checkpoint_steps(self.folder) if kept != step]
+            for pattern in (".*", "_temp*"):
+                for rest in self.folder.glob(f"{CHECKPOINT_NAME}-{step}{pattern}"):
+                    shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
             raise RunError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
                 f"({str(error).splitlines()[0]}); "
@@ -150,7 +151,8 @@ class Checkpoints:
         def restore(path: str) -> None:
             self._checkpoint.read(path).assert_existing_objects_matched()
 
-        return restore_newest(self.folder, restore)
+        self._saved_step = restore_newest(self.folder, restore)
+        return self._saved_step
 
 
 def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurrentNet:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 
 import tensorflow as tf
 
-from srn_tf.errors import InputError
+from srn_tf.errors import InputError, RunError
 
 # A worker that waits this long for the others gives up: longer than a slow step or a validation
 # of the fastest worker, short enough that a dead machine does not hold the others all night.
@@ -22,13 +23,13 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
     Raises:
       InputError: TF_CONFIG cannot be used, or is missing for multi_worker.
+      RunError: the workers cannot be joined, for example because a port is in use.
     """
     tf.get_logger().setLevel("WARNING")  # it repeats itself while setting up several workers
     if is_multi_worker(name):
         if not _workers():
             raise InputError("strategy multi_worker needs TF_CONFIG with a list of workers")
-        options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=TIMEOUT_SECONDS)
-        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+        return _joined_workers()
     several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
     if name == "mirrored" or (name == "auto" and several_gpus):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
@@ -36,6 +37,22 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             [device.name for device in tf.config.list_logical_devices(kind)]
         )
     return tf.distribute.get_strategy()
+
+
+def _joined_workers() -> tf.distribute.Strategy:
+    print(f"waiting for all {len(_workers())} workers")
+    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=TIMEOUT_SECONDS)
+    # TensorFlow waits outside of Python, where only the default handlers end the process.
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    except tf.errors.OpError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(f"the workers of TF_CONFIG cannot be joined: {reason}") from None
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
 
 
 def is_multi_worker(name: str) -> bool:

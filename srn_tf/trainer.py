@@ -21,7 +21,10 @@ Logs = dict[str, tf.Tensor]
 
 
 class NonFiniteStep(RunError):
-    """A loss or gradient that is not finite; `indices` tells the pairs of the batch."""
+    """A loss or gradient that is not finite; `indices` tells the pairs of the batch.
+
+    `step` counts from 1, as in the log.
+    """
 
     def __init__(self, step: int, indices: np.ndarray):
         super().__init__(f"step {step}: loss or gradient is not finite")
@@ -98,8 +101,8 @@ class Trainer(tf.keras.Model):
                 elif self.skip_nonfinite:
                     self.skipped.assign_add(1)
                 else:
-                    indices = strategy.experimental_local_results(batch[2])
-                    raise NonFiniteStep(int(self.step.numpy()), np.concatenate(indices))
+                    indices = strategy.gather(batch[2], axis=0)  # of all workers
+                    raise NonFiniteStep(int(self.step.numpy()) + 1, indices.numpy())
                 self.step.assign_add(1)
                 logs["learning_rate"] = float(
                     self.optimizer.learning_rate.numpy()

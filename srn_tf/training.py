@@ -14,7 +14,7 @@ from srn_tf.data import Pair, find_pairs, read_pair, training_batches
 from srn_tf.errors import InputError, RunError
 from srn_tf.inference import Deblurrer
 from srn_tf.initialisation import start_as_identity
-from srn_tf.interruptions import explained_errors, stopping_on_signals
+from srn_tf.interruptions import explained_errors, is_disk_full, stopping_on_signals
 from srn_tf.report import CURVES, plot_curves, report
 from srn_tf.runs import (
     CONFIG,
@@ -42,7 +42,7 @@ def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> N
     number, count = worker(strategy)
     pairs = find_pairs(config.data_dir, "train", config.blur_subset)
     held_out = _held_out(config, options.validation_images)
-    with explained_errors(pairs, several_workers=count > 1):
+    with explained_errors(pairs, run_dir, several_workers=count > 1):
         trainer = _train(config, options, run_dir, strategy, pairs, held_out)
     if trainer is None:
         return
@@ -77,7 +77,7 @@ def _train(
         return trainer
 
     batches = _batches(config, options, pairs, strategy, start_step)
-    callbacks, log = [StopOnRequest()], None
+    log = None
     is_chief = worker(strategy)[0] == 0
     is_new_folder = not run_dir.exists()
     if is_chief:
@@ -88,12 +88,16 @@ def _train(
             f"{describe_devices(strategy)}, run folder {run_dir}"
         )
         log = RunLog(run_dir, start_step, total_steps, config.batch_size, options.log_every)
-        callbacks += [log, Checkpointing(checkpoints, options.checkpoint_every)]
-        if options.profile:
-            callbacks.append(_profiler(run_dir, total_steps - start_step))
+    callbacks = [StopOnRequest()]
+    if is_chief:
+        callbacks.append(log)
     if options.validate_every and held_out:
         keep_best = Checkpoints(best, saved, keep=1)
-        callbacks.insert(2, Validation(held_out, options.validate_every, log, keep_best, best_psnr))
+        callbacks.append(Validation(held_out, options.validate_every, log, keep_best, best_psnr))
+    if is_chief:  # after validation, so that a checkpoint knows the best score up to its step
+        callbacks.append(Checkpointing(checkpoints, options.checkpoint_every))
+        if options.profile:
+            callbacks.append(_profiler(run_dir, total_steps - start_step))
     try:
         with stopping_on_signals(trainer):
             trainer.fit(
@@ -103,9 +107,9 @@ def _train(
                 callbacks=callbacks,
                 verbose=0,
             )
-    except tf.errors.ResourceExhaustedError:
-        raise  # perhaps in the middle of an update
-    except (NonFiniteStep, InputError, tf.errors.OpError):
+    except (NonFiniteStep, InputError, OSError, tf.errors.OpError) as error:
+        if isinstance(error, tf.errors.ResourceExhaustedError) and not is_disk_full(error):
+            raise  # of memory, perhaps in the middle of an update
         if is_chief and trainer.step > 0:
             checkpoints.save(int(trainer.step.numpy()))
         elif is_chief and is_new_folder:

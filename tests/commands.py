@@ -24,7 +24,10 @@ def start(module: str, *arguments: str, **environment: str) -> subprocess.Popen:
 def run(module: str, *arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status and output of a command."""
     process = start(module, *arguments, **environment)
-    output, _ = process.communicate()
+    try:
+        output, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
     return process.returncode, output
 
 

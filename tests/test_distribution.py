@@ -52,7 +52,10 @@ def start_workers(run_dir, data, **changes):
 
 
 def finish(process):
-    output, _ = process.communicate(timeout=300)
+    try:
+        output, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
     return process.returncode, output
 
 

@@ -192,4 +192,5 @@ def test_a_list_of_the_other_blur_subset_is_refused(tmp_path):
     path.write_text("GOPR0372_07_00/sharp/000054.png GOPR0372_07_00/blur_gamma/000054.png")
     with pytest.raises(InputError, match=r"list\.txt lists .* pass --blur_subset=blur_gamma"):
         find_pairs(path, "train")
+    _write_tree(tmp_path, subset="blur_gamma", sequences=("GOPR0372_07_00",))
     assert len(find_pairs(path, "train", "blur_gamma")) == 1
