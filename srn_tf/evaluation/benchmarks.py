@@ -8,6 +8,7 @@ Both also know how predictions made by anybody else may be called, see `find_pre
 
 from __future__ import annotations
 
+import abc
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,7 @@ class BenchmarkImage(NamedTuple):
     truth: Any
 
 
-class Benchmark:
+class Benchmark(abc.ABC):
     """Common to both benchmarks.
 
     Attributes:
@@ -63,21 +64,21 @@ class Benchmark:
         self.tag = tag
         self.about = about
 
+    @abc.abstractmethod
     def score(self, image: BenchmarkImage, candidates: Sequence[np.ndarray]) -> list[list[float]]:
         """The metrics of each candidate, uint8 `[H, W, 3]`, for `image`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def truth_files(self, image: BenchmarkImage) -> Sequence[Path]:
         """The files with which `image` is compared."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def places(self, image: BenchmarkImage) -> list[str]:
         """Where in a folder the prediction of `image` may be."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def ignores(self, path: Path, used: set[Path]) -> bool:
         """Whether an image beside the predictions `used` is no prediction and does not matter."""
-        raise NotImplementedError
 
 
 class PairedBenchmark(Benchmark):
