@@ -62,7 +62,9 @@ def explained_errors(
         )
         raise
     except OSError as error:
-        raise RunError(f"{_not_writable(run_dir)} ({error})") from None
+        if is_disk_full(error):
+            raise RunError(f"{_not_writable(run_dir)} ({error})") from None
+        raise
     except tf.errors.ResourceExhaustedError as error:
         if is_disk_full(error):
             raise RunError(f"{_not_writable(run_dir)} ({_first_line(error)})") from None
@@ -79,9 +81,9 @@ def explained_errors(
         raise bad_input or error from None
 
 
-def is_disk_full(error: tf.errors.ResourceExhaustedError) -> bool:
-    """Whether it was not memory that was exhausted."""
-    return os.strerror(errno.ENOSPC) in str(error)
+def is_disk_full(error: OSError | tf.errors.ResourceExhaustedError) -> bool:
+    """Whether `error` tells of a full disk or quota; TensorFlow's kind also stands for memory."""
+    return any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def _not_writable(run_dir: Path) -> str:
