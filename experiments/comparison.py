@@ -148,7 +148,10 @@ def _summary(
     if predictions and benchmark:
         return evaluate_predictions(predictions, benchmark, output)
     if predictions:
-        return read_summary(output) or read_summary(other_output(predictions, tag))
+        for folder in (output, other_output(predictions, tag)):
+            summary = read_summary(folder)
+            if summary and summary.get("predictions_dir") == str(Path(predictions).resolve()):
+                return summary
     return None
 
 

@@ -18,7 +18,7 @@ from srn_tf.errors import InputError
 from srn_tf.evaluation.benchmarks import Benchmark
 from srn_tf.evaluation.evaluator import evaluate_run
 from srn_tf.strategy import is_multi_worker
-from srn_tf.training import train
+from srn_tf.training import check_same_configuration, train
 from srn_tf.variants import Variant
 
 DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
@@ -65,7 +65,12 @@ def train_and_evaluate(
     Returns:
       The content of the evaluation's summary.json.
     """
-    train(dataclasses.replace(config, variant=variant), options, run_dir)
+    config = dataclasses.replace(config, variant=variant)
+    try:
+        check_same_configuration(run_dir, config)
+    except InputError as error:
+        raise InputError(f"{error} (the ablation's --output, the scales' --runs)") from None
+    train(config, options, run_dir)
     tf.keras.mixed_precision.set_global_policy("float32")  # whatever the training used
     summary = evaluate_run(run_dir, benchmark)
     tf.keras.backend.clear_session()

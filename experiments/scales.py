@@ -7,8 +7,8 @@ Result     OUTPUT/scales.png (blurred, 1 scale, 2 scales, 3 scales, sharp) and O
 Time       demo: four minutes on two cores, two if the networks with one and three scales are there
            from the ablation; the paper trained one network for three days on a GPU.
 
-Networks found in --runs (by default those of the ablation) are used as they are, the others are
-trained there. The same command goes on where it was stopped.
+Networks found in --runs (by default those of the ablation), trained with the same flags, are used
+as they are, the others are trained there. The same command goes on where it was stopped.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def _caption(rows: list[Row]) -> str:
         f"Table 1, {_steps(done)} (batch {training['batch_size']}, crop {training['crop_size']}, "
         f"seed {training['seed']}) on {_data(done)}; scored on {summary['images']} test "
         f"images ({summary['blur_subset']}), blurred: {summary['baseline']['psnr']:.2f} dB, SSIM "
-        f"{summary['baseline']['ssim_matlab']:.4f}; computed on {devices}. "
+        f"{summary['baseline']['ssim_matlab']:.4f}; scored on {devices}. "
         f"{explained} {not_run}{_reservation(done)}"
     ).rstrip()
 

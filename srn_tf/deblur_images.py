@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import tensorflow as tf
 import tqdm
 
 from srn_tf.errors import InputError, RunError
@@ -104,11 +103,8 @@ def deblur_file(deblurrer: Deblurrer, job: Job, compare: bool, max_megapixels: f
     image = read_image(job.source)
     try:
         deblurred = deblur_image(deblurrer, image)
-    except tf.errors.ResourceExhaustedError:
-        raise RunError(
-            f"{job.source}: out of memory; take a smaller --tile, or --run_dir in place of a "
-            "SavedModel"
-        ) from None
+    except RunError as error:
+        raise RunError(f"{job.source}: {error}") from None
     write_image(job.target, np.hstack([image, deblurred]) if compare else deblurred)
 
 

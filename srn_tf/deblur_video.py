@@ -63,8 +63,12 @@ def deblur_video(deblurrer: Deblurrer, source: Path, target: Path, compare: bool
             writer.write(cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
             count += 1
         writer.release()
-    if count < expected:
-        part = target.replace(target.with_name(f"{target.stem}.truncated{target.suffix}"))
+    # The length that a container tells may be that of a sound track that ends a little later.
+    if count < expected - max(fps, 0.02 * expected):
+        part = target.with_name(f"{target.stem}.truncated{target.suffix}")
+        if part.resolve() == source.resolve():
+            part = target
+        target.replace(part)
         raise RunError(
             f"{source} ended after {count} of {expected} frames (truncated?); {part} holds those"
         )

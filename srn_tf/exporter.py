@@ -121,7 +121,7 @@ def export(
     output = Path(output)
     if output.exists() and not overwrite:
         raise InputError(f"{output} exists: pass --overwrite to replace it")
-    if output.exists() and not any((output / known.file).exists() for known in FORMATS.values()):
+    if output.exists() and not _is_export(output):
         raise InputError(f"{output} is not an earlier export: choose another --output")
     config = read_config(run_dir)
     model = load_model(run_dir, checkpoint)
@@ -137,6 +137,16 @@ def export(
                 f" {output} is not written"
             )
     return difference
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether `folder` holds an earlier export and nothing else that would be lost."""
+    if not folder.is_dir():
+        return False
+    models = {known.file for known in FORMATS.values()}
+    about = {"README.md", CONFIG, "assets", "variables", "fingerprint.pb"}
+    names = {path.name for path in folder.iterdir()}
+    return bool(names & models) and names <= models | about
 
 
 def _largest_difference(client: serving.Client, deblurrer: Deblurrer) -> int:

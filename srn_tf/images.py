@@ -18,6 +18,7 @@ from srn_tf.errors import InputError
 from srn_tf.files import written_beside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+_LONGEST_SIDE = {".webp": 16383, ".jpg": 65535, ".jpeg": 65535}
 
 # EXIF orientation -> how to turn the stored array upright (EXIF 2.3, tag 0x0112).
 _EXIF_ORIENTATION = 0x0112
@@ -60,13 +61,13 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         holds several images, CMYK or a transparency that would be lost.
     """
     with _opened(path) as header:
+        _refuse_what_would_be_lost(header, path)
         # OpenCV itself turns a TIFF, whatever its flags say.
         orientation = 1 if header.format == "TIFF" else _orientation(header)
         if header.format in ("JPEG", "MPO"):
             # OpenCV fills the missing part of a truncated JPEG with gray; Pillow refuses it.
             image = _decoded_by_pillow(header, path)
         else:
-            _refuse_what_opencv_drops(header, path)
             image = _decoded_by_opencv(path)
         if _is_transparent(header) and (image.ndim == 2 or image.shape[2] == 3):
             raise InputError(f"{path} has transparency that would be lost: convert it to RGBA")
@@ -100,6 +101,11 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
     suffix = Path(path).suffix.lower()
     if image.dtype == np.uint16 and suffix not in (".png", ".tif", ".tiff"):
         raise InputError(f"{path}: 16 bits need PNG or TIFF")
+    longest = _LONGEST_SIDE.get(suffix, max(image.shape))
+    if max(image.shape) > longest:
+        raise InputError(
+            f"{path}: {suffix} holds at most {longest} pixels a side: take PNG or TIFF"
+        )
     if image.ndim == 3:
         alpha = image.shape[2] == 4
         if alpha and suffix in (".jpg", ".jpeg", ".bmp"):
@@ -137,8 +143,9 @@ def _is_transparent(header: PIL.Image.Image) -> bool:
     return header.mode in ("RGBA", "LA", "PA") or "transparency" in header.info
 
 
-def _refuse_what_opencv_drops(header: PIL.Image.Image, path: str | os.PathLike) -> None:
-    if getattr(header, "n_frames", 1) > 1:
+def _refuse_what_would_be_lost(header: PIL.Image.Image, path: str | os.PathLike) -> None:
+    # The further images of a JPEG are previews and the like.
+    if header.format not in ("JPEG", "MPO") and getattr(header, "n_frames", 1) > 1:
         raise InputError(f"{path} holds {header.n_frames} images: split it into one file each")
     if header.mode == "CMYK":
         raise InputError(f"{path} is a CMYK image: convert it to RGB")

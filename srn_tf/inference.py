@@ -12,7 +12,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from srn_tf.errors import InputError
+from srn_tf.errors import InputError, RunError
 from srn_tf.model import ScaleRecurrentNet
 from srn_tf.runs import load_model
 from srn_tf.tiling import TiledNetwork, as_dtype
@@ -30,7 +30,8 @@ class Deblurrer:
       show_progress: show a bar over the tiles of a large image.
 
     Call arguments:
-      image: uint8 or uint16 `[H, W, 3]`, RGB, 1x1 or larger. Other arrays raise InputError.
+      image: uint8 or uint16 `[H, W, 3]`, RGB, 1x1 or larger. Other arrays raise InputError; when
+        memory does not suffice, it is a RunError.
     """
 
     def __init__(
@@ -68,7 +69,14 @@ class Deblurrer:
             raise InputError(
                 f"an image must be uint8 or uint16 [H, W, 3]. Received: {image.dtype} {image.shape}"
             )
-        return self._deblurred(image)
+        try:
+            return self._deblurred(image)
+        except tf.errors.ResourceExhaustedError:
+            height, width, _ = image.shape
+            raise RunError(
+                f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "
+                "run folder in place of a SavedModel"
+            ) from None
 
     def _deblurred(self, image: np.ndarray) -> np.ndarray:
         height, width, _ = image.shape

@@ -481,3 +481,17 @@ def test_a_saved_model_tells_what_it_was_trained_on(data, run_dir, tmp_path, cap
     summary = evaluate_saved_model(tmp_path / "exported", benchmark, tmp_path / "out")
     assert summary["trained_on"] == "blur_gamma"
     assert "trained on 'blur_gamma' and is evaluated on 'blur'" in capsys.readouterr().err
+
+
+def test_an_evaluation_of_something_else_is_never_replaced(data, predictions, run_dir, tmp_path):
+    evaluate_run(run_dir, PairedBenchmark(data))
+    moved = shutil.copytree(data, tmp_path / "moved")
+    with pytest.raises(InputError, match="holds the evaluation of something else"):
+        evaluate_run(run_dir, PairedBenchmark(moved))
+    assert len(list((run_dir / "evaluation/test-blur-latest/predictions").rglob("*.png"))) == 3
+    output = tmp_path / "scored"
+    before = evaluate_predictions(predictions, PairedBenchmark(data), output)
+    other = shutil.copytree(predictions, tmp_path / "other")
+    with pytest.raises(InputError, match="choose another --output"):
+        evaluate_predictions(other, PairedBenchmark(data), output)
+    assert json.loads((output / "summary.json").read_text()) == before

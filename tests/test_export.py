@@ -116,8 +116,11 @@ def test_only_an_earlier_export_is_replaced_and_only_when_asked(run_dir, tmp_pat
     assert (output / "README.md").read_text() != "old"
     assert not (output / FORMATS["onnx"].file).exists()
     other.mkdir()
+    (other / FORMATS["onnx"].file).touch()
+    (other / "diary.txt").touch()
     with pytest.raises(InputError, match="other is not an earlier export"):
         export(run_dir, other, overwrite=True)
+    assert (other / "diary.txt").exists()
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):

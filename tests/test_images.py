@@ -152,3 +152,9 @@ def test_what_would_be_dropped_in_silence_is_refused(tmp_path):
     PIL.Image.fromarray(picture()).convert("CMYK").save(tmp_path / "ink.tif")
     with pytest.raises(InputError, match=r"ink\.tif is a CMYK image"):
         read_image(tmp_path / "ink.tif")
+
+
+def test_sides_beyond_a_format_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"wide\.webp: \.webp holds at most 16383 pixels a side"):
+        write_image(tmp_path / "wide.webp", np.zeros((1, 16384, 3), np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,8 @@ results.csv, ...       see `srn_tf.evaluation.results`, written when all images 
 An evaluation that was interrupted goes on with the images that are not in scores.jsonl. A line
 there holds only for the prediction and the blurred image that it was made from (by their
 checksums), its scores only for the same ground truth (by size and time of the files), and all lines
-only for the same weights and folder of data: otherwise the evaluation starts afresh.
+only for the same weights: with others the evaluation starts afresh. The evaluation of other data is
+never replaced.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import tqdm
 from srn_tf.errors import InputError
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage, find_predictions
-from srn_tf.evaluation.score_log import PREDICTIONS, ScoreLog
+from srn_tf.evaluation.score_log import PREDICTIONS, WEIGHTS, ScoreLog
 from srn_tf.images import read_rgb, write_image
 from srn_tf.inference import Deblurrer
 from srn_tf.runs import CONFIG, load_model, read_config
@@ -69,7 +70,7 @@ def evaluate_run(
         "trained_on": trained_on,
     }
     output = Path(output or run_output(run_dir, benchmark.tag, checkpoint))
-    return _evaluate(benchmark, output, about, weights.hexdigest(), Deblurrer(model))
+    return _evaluate(benchmark, output, about, {WEIGHTS: weights.hexdigest()}, Deblurrer(model))
 
 
 def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Path:
@@ -97,7 +98,7 @@ def evaluate_saved_model(
     has_config = (Path(folder) / CONFIG).exists()
     trained_on = _warned_subset(folder, benchmark) if has_config else None
     about = {"saved_model": str(folder), "trained_on": trained_on}
-    return _evaluate(benchmark, output, about, weights.hexdigest(), deblurrer)
+    return _evaluate(benchmark, output, about, {WEIGHTS: weights.hexdigest()}, deblurrer)
 
 
 def evaluate_predictions(
@@ -110,13 +111,13 @@ def evaluate_predictions(
     """
     predictions = find_predictions(folder, benchmark)
     output = Path(output or other_output(folder, benchmark.tag))
-    about = {"predictions_dir": str(folder)}
+    about = {"predictions_dir": str(Path(folder).resolve())}
     if (output / PREDICTIONS).resolve() in (
         Path(folder).resolve(),
         *Path(folder).resolve().parents,
     ):
         raise InputError(f"{output} is the evaluation that made {folder}: choose another --output")
-    return _evaluate(benchmark, output, about, str(Path(folder).resolve()), predictions)
+    return _evaluate(benchmark, output, about, about.copy(), predictions)
 
 
 def other_output(folder: str | Path, tag: str) -> Path:
@@ -151,12 +152,12 @@ def _evaluate(
     benchmark: Benchmark,
     output: Path,
     about: dict,
-    made_by: str,
+    made_by: dict,
     source: Deblurrer | dict[str, Path],
 ) -> dict:
     """`made_by` identifies what made the predictions: unlike `about` it does not tell where."""
     _check_output(output, benchmark)
-    log = ScoreLog(output, {**benchmark.about, "made_by": made_by})
+    log = ScoreLog(output, {**benchmark.about, **made_by})
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
         scoring = _Scoring(benchmark, log, pool)
         try:

@@ -15,6 +15,7 @@ from srn_tf.files import written_beside
 
 PREDICTIONS = "predictions"
 LOG = "scores.jsonl"
+WEIGHTS = "weights"  # in the identity of an evaluation: a hash
 
 
 class ScoreLog:
@@ -24,14 +25,16 @@ class ScoreLog:
     all lines only for what the first line says. Safe to use from several threads.
 
     Args:
-      output: folder of the evaluation. What another evaluation left there is removed.
-      identity: JSON types that tell the weights and the data from all others.
+      output: folder of the evaluation. What one of other weights left there is removed.
+      identity: JSON types that tell what is evaluated from all else: the data and, under
+        `WEIGHTS`, the weights, or the folder of predictions.
 
     Attributes:
       records: the lines, by the name of the image.
 
     Raises:
-      InputError: `output` holds predictions, but no log of how they were made.
+      InputError: `output` holds the evaluation of other data or of another folder of predictions,
+        or predictions without a log of how they were made.
     """
 
     def __init__(self, output: Path, identity: dict):
@@ -39,6 +42,10 @@ class ScoreLog:
         self.lock = Lock()
         found, self.records = self._read()
         if found != identity:
+            if found is not None and _without_weights(found) != _without_weights(identity):
+                raise InputError(
+                    f"{output} holds the evaluation of something else: choose another --output"
+                )
             self.records = {}
             self._start_afresh(output, found)
         # Written anew, without what a kill left of the last line.
@@ -82,10 +89,14 @@ class ScoreLog:
                 f"{predictions} was not made by an evaluation of this kind: choose another --output"
             )
         if found is not None:
-            print(f"{output} was made with other weights or data: it is made anew")
+            print(f"{output} was made with other weights: it is made anew")
         shutil.rmtree(predictions, ignore_errors=True)
         for name in (results.RESULTS, results.BASELINE, results.SEQUENCES, results.SUMMARY):
             (output / name).unlink(missing_ok=True)
+
+
+def _without_weights(identity: dict) -> dict:
+    return {key: value for key, value in identity.items() if key != WEIGHTS}
 
 
 def _checksum(*paths: Path) -> int:
