@@ -24,6 +24,7 @@ from absl import flags
 
 from experiments.pictures import choose_images, write_strip
 from srn_tf.cli import run
+from srn_tf.config import BLUR_SUBSETS
 from srn_tf.errors import InputError
 from srn_tf.evaluation.benchmarks import (
     Benchmark,
@@ -53,7 +54,7 @@ KOHLER_PREDICTIONS = flags.DEFINE_multi_string(
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs, GoPro.")
 KOHLER_DIR = flags.DEFINE_string("kohler_dir", None, "Folder of Koehler's benchmark.")
 BLUR_SUBSET = flags.DEFINE_enum(
-    "blur_subset", "blur", ["blur", "blur_gamma"], "Which blurred images of GoPro."
+    "blur_subset", "blur", BLUR_SUBSETS, "Which blurred images of GoPro."
 )
 CHECKPOINT = flags.DEFINE_enum(
     "checkpoint", "latest", ["latest", "best"], "Which checkpoint of the run folders."

@@ -77,7 +77,7 @@ def _train(
         return trainer
 
     batches = _batches(config, options, pairs, strategy, start_step)
-    log = None
+    callbacks, log = [StopOnRequest()], None
     is_chief = worker(strategy)[0] == 0
     is_new_folder = not run_dir.exists()
     if is_chief:
@@ -88,8 +88,6 @@ def _train(
             f"{describe_devices(strategy)}, run folder {run_dir}"
         )
         log = RunLog(run_dir, start_step, total_steps, config.batch_size, options.log_every)
-    callbacks = [StopOnRequest()]
-    if is_chief:
         callbacks.append(log)
     if options.validate_every and held_out:
         keep_best = Checkpoints(best, saved, keep=1)
