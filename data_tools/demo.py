@@ -26,9 +26,9 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from data_tools.rendering import SUBSETS, write_pair
-from srn_tf.cli import run
-from srn_tf.errors import InputError
-from srn_tf.files import written_beside
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 
 # Names in `skimage.data`. Its `clock`, `cell` and `text` are left out: they are not sharp.
 PHOTOGRAPHS = {

@@ -17,9 +17,9 @@ import tqdm
 from absl import flags
 
 from data_tools.rendering import SUBSETS
-from srn_tf.cli import run
-from srn_tf.errors import InputError, RunError
-from srn_tf.images import read_rgb
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import read_rgb
 
 HOMEPAGE = "https://seungjunnah.github.io/Datasets/gopro"
 SIZE = (720, 1280)

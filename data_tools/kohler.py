@@ -10,10 +10,10 @@ from __future__ import annotations
 from absl import flags
 from tqdm import tqdm
 
-from srn_tf.cli import run
-from srn_tf.errors import InputError, RunError
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import image_size
 from srn_tf.evaluation.kohler import SOURCE, KohlerImage, survey_kohler
-from srn_tf.images import image_size
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir",

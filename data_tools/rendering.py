@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_tf.images import write_image
+from srn_tf.common.images import write_image
 
 GAMMA = 2.2
 # The folders of one sequence, in the order in which `write_pair` writes them.

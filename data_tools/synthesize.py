@@ -27,10 +27,10 @@ import tqdm
 from absl import flags
 
 from data_tools.rendering import write_pair
-from srn_tf.cli import run
-from srn_tf.errors import InputError, RunError
-from srn_tf.files import written_beside
-from srn_tf.images import is_image, read_rgb
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import written_beside
+from srn_tf.common.images import is_image, read_rgb
 
 LOWEST_FPS = 120
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")

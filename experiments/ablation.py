@@ -21,10 +21,10 @@ from absl import flags
 from experiments import runs
 from experiments.table1 import read_rows, write_table
 from srn_tf import train
-from srn_tf.cli import run
-from srn_tf.errors import InputError
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
 from srn_tf.evaluation.benchmarks import PairedBenchmark
-from srn_tf.variants import TABLE1, Variant, get_variant, slug
+from srn_tf.network.variants import TABLE1, Variant, get_variant, slug
 
 OUTPUT = flags.DEFINE_string("output", "results/ablation", "Folder of the table and of the runs.")
 VARIANTS = flags.DEFINE_list(

@@ -25,12 +25,13 @@ import tensorflow as tf
 from absl import flags
 from tqdm import tqdm
 
-from srn_tf.cli import run
-from srn_tf.config import TrainingConfig
+from srn_tf.common.cli import run
+from srn_tf.common.images import write_image
+from srn_tf.common.keras import keras
 from srn_tf.data import CACHES, Pair, find_pairs, training_batches
-from srn_tf.images import write_image
-from srn_tf.trainer import Trainer, make_trainer
-from srn_tf.variants import get_variant
+from srn_tf.network.variants import get_variant
+from srn_tf.training.configuration import TrainingConfig
+from srn_tf.training.step import Trainer, make_trainer
 
 _PAIRS = flags.DEFINE_integer("pairs", 50, "number of 1280x720 PNG pairs", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer(
@@ -189,7 +190,7 @@ def _print_demand() -> None:
         print(f"| {tflops} | {tflops * 1e3 / work:.0f} |")
 
 
-class _Clock(tf.keras.callbacks.Callback):
+class _Clock(keras.callbacks.Callback):
     """Seconds of each step and how long it waited for its batch; the first, which traces, left out.
 
     `fit` draws no batch ahead of the step that uses it, but the data set's own prefetching does.

@@ -23,24 +23,24 @@ from typing import NamedTuple
 from absl import flags
 
 from experiments.pictures import choose_images, write_strip
-from srn_tf.cli import run
-from srn_tf.config import BLUR_SUBSETS
-from srn_tf.errors import InputError
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.evaluation.benchmarks import (
     Benchmark,
     KohlerBenchmark,
     PairedBenchmark,
     find_predictions,
 )
-from srn_tf.evaluation.evaluator import (
+from srn_tf.evaluation.results import markdown_table, read_summary
+from srn_tf.evaluation.scoring import (
     evaluate_predictions,
     evaluate_run,
     other_output,
     prediction_path,
     run_output,
 )
-from srn_tf.evaluation.results import markdown_table, read_summary
-from srn_tf.files import written_beside
+from srn_tf.training.configuration import BLUR_SUBSETS
 
 RUN = flags.DEFINE_multi_string(
     "run", [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone; may be repeated."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from srn_tf.model import ScaleRecurrentNet
+from srn_tf.network.model import ScaleRecurrentNet
 
 
 def gflops(model: ScaleRecurrentNet, height: int = 720, width: int = 1280) -> float:

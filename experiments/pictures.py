@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from srn_tf.errors import InputError
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
+from srn_tf.common.images import read_rgb
 from srn_tf.evaluation.benchmarks import BenchmarkImage, PairedBenchmark
-from srn_tf.files import written_beside
-from srn_tf.images import read_rgb
-from srn_tf.metrics import psnr
+from srn_tf.evaluation.metrics import psnr
 
 _WIDTH = 3.2  # inches of each picture
 _DPI = 200

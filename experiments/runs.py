@@ -9,17 +9,17 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import tensorflow as tf
 from absl import flags
 
 from srn_tf import train as train_command
-from srn_tf.config import RunOptions, TrainingConfig
-from srn_tf.errors import InputError
+from srn_tf.common.errors import InputError
+from srn_tf.common.keras import keras
 from srn_tf.evaluation.benchmarks import Benchmark
-from srn_tf.evaluation.evaluator import evaluate_run
-from srn_tf.strategy import is_multi_worker
-from srn_tf.training import check_same_configuration, train
-from srn_tf.variants import Variant
+from srn_tf.evaluation.scoring import evaluate_run
+from srn_tf.network.variants import Variant
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.devices import is_multi_worker
+from srn_tf.training.run import check_same_configuration, train
 
 DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
 BASE = "SR-EDRB3"
@@ -71,7 +71,7 @@ def train_and_evaluate(
     except InputError as error:
         raise InputError(f"{error} (the ablation's --output, the scales' --runs)") from None
     train(config, options, run_dir)
-    tf.keras.mixed_precision.set_global_policy("float32")  # whatever the training used
+    keras.mixed_precision.set_global_policy("float32")  # whatever the training used
     summary = evaluate_run(run_dir, benchmark)
-    tf.keras.backend.clear_session()
+    keras.backend.clear_session()
     return summary

@@ -22,12 +22,12 @@ from absl import flags
 from experiments import runs
 from experiments.pictures import choose_images, write_strip
 from srn_tf import train
-from srn_tf.cli import run
+from srn_tf.common.cli import run
+from srn_tf.common.files import written_beside
 from srn_tf.evaluation.benchmarks import PairedBenchmark
-from srn_tf.evaluation.evaluator import prediction_path, run_output
 from srn_tf.evaluation.results import markdown_table
-from srn_tf.files import written_beside
-from srn_tf.variants import get_variant, slug
+from srn_tf.evaluation.scoring import prediction_path, run_output
+from srn_tf.network.variants import get_variant, slug
 
 RUNS = flags.DEFINE_string(
     "runs", "results/ablation/runs", "Folder of the run folders, one for each network."

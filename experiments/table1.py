@@ -10,14 +10,14 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from experiments.complexity import gflops
-from srn_tf.config import TrainingConfig
-from srn_tf.errors import InputError
-from srn_tf.evaluation.evaluator import run_output
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.evaluation.results import markdown_table, read_summary
-from srn_tf.files import written_beside
-from srn_tf.model import build_model
-from srn_tf.runs import CONFIG, read_config
-from srn_tf.variants import TABLE1, Variant, slug
+from srn_tf.evaluation.scoring import run_output
+from srn_tf.network.model import build_model
+from srn_tf.network.variants import TABLE1, Variant, slug
+from srn_tf.training.configuration import TrainingConfig
+from srn_tf.weights.run_folder import CONFIG, read_config
 
 BASE = "SR-EDRB3"
 NOT_RUN = "not run"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from absl import flags
 
-from srn_tf.cli import run
-from srn_tf.importer import convert
-from srn_tf.variants import RELEASED
+from srn_tf.common.cli import run
+from srn_tf.network.variants import RELEASED
+from srn_tf.weights.released import convert
 
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",

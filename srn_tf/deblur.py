@@ -14,12 +14,12 @@ from pathlib import Path
 import PIL.Image
 from absl import flags
 
-from srn_tf.cli import run
-from srn_tf.deblur_images import Job, deblur_file, deblur_files, plan
-from srn_tf.deblur_video import CODECS, deblur_video, is_video
-from srn_tf.errors import InputError
-from srn_tf.images import is_image
-from srn_tf.inference import Deblurrer
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import is_image
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference.image_files import Job, deblur_file, deblur_files, plan
+from srn_tf.inference.video_files import CODECS, deblur_video, is_video
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
 SAVED_MODEL = flags.DEFINE_string(

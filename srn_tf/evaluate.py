@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from absl import flags
 
-from srn_tf.cli import run
-from srn_tf.config import BLUR_SUBSETS
-from srn_tf.errors import InputError
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
 from srn_tf.evaluation.benchmarks import BENCHMARKS, Benchmark, KohlerBenchmark, PairedBenchmark
-from srn_tf.evaluation.evaluator import (
+from srn_tf.evaluation.scoring import (
     evaluate_predictions,
     evaluate_run,
     evaluate_saved_model,
     trained_subset,
 )
+from srn_tf.training.configuration import BLUR_SUBSETS
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
 SAVED_MODEL = flags.DEFINE_string(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from absl import flags
 
-from srn_tf.cli import run
-from srn_tf.exporter import FORMATS, SIZES, export
+from srn_tf.common.cli import run
+from srn_tf.exporting.formats import FORMATS, SIZES, export
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.", required=True)
 CHECKPOINT = flags.DEFINE_enum(

@@ -10,13 +10,20 @@ from pathlib import Path
 
 from absl import flags
 
-from srn_tf.cli import run
-from srn_tf.config import PAPER_EPOCHS, PRECISIONS, STARTS, STRATEGIES, RunOptions, TrainingConfig
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
 from srn_tf.data import CACHES, find_pairs, steps_per_epoch
-from srn_tf.errors import InputError
-from srn_tf.runs import read_config
-from srn_tf.training import train
-from srn_tf.variants import Variant, get_variant, slug
+from srn_tf.network.variants import Variant, get_variant, slug
+from srn_tf.training.configuration import (
+    PAPER_EPOCHS,
+    PRECISIONS,
+    STARTS,
+    STRATEGIES,
+    RunOptions,
+    TrainingConfig,
+)
+from srn_tf.training.run import train
+from srn_tf.weights.run_folder import read_config
 
 # What the demonstration changes of the paper's recipe, and how often it speaks.
 DEMO_CONFIG = {

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from srn_tf.model import ScaleRecurrentNet, build_model
-from srn_tf.runs import checkpoint_folder, write_config
-from srn_tf.variants import get_variant
+from srn_tf.common.keras import keras
+from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.variants import get_variant
+from srn_tf.weights.run_folder import checkpoint_folder, write_config
 
 
 def lively_model(variant: str, **fields) -> ScaleRecurrentNet:
     """A small network (1 block) whose finest prediction has mean 0.5 and a deviation near 0.2."""
-    tf.keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
     model = build_model(dataclasses.replace(get_variant(variant), **{"blocks": 1, **fields}))
     for variable in model.trainable_variables:

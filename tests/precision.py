@@ -2,14 +2,14 @@
 
 import contextlib
 
-import tensorflow as tf
+from srn_tf.common.keras import keras
 
 
 @contextlib.contextmanager
 def global_policy(name):
-    before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(name)
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(name)
     try:
         yield
     finally:
-        tf.keras.mixed_precision.set_global_policy(before)
+        keras.mixed_precision.set_global_policy(before)

@@ -10,17 +10,14 @@ the host, once if a cache is used; everything after it (crop, flips, cast, scali
 conversion) runs on the accelerator.
 """
 
-from srn_tf.data.frames import CACHES, input_error, read_pair
-from srn_tf.data.order import steps_per_epoch
-from srn_tf.data.pairs import Pair, find_pairs
-from srn_tf.data.pipeline import training_batches
+import lazy_loader
 
-__all__ = [
-    "CACHES",
-    "Pair",
-    "find_pairs",
-    "input_error",
-    "read_pair",
-    "steps_per_epoch",
-    "training_batches",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "frames": ["CACHES", "input_error", "read_pair"],
+        "order": ["steps_per_epoch"],
+        "pairs": ["Pair", "find_pairs"],
+        "pipeline": ["training_batches"],
+    },
+)

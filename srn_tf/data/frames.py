@@ -26,10 +26,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import remove_stale_partials, written_beside
+from srn_tf.common.images import read_rgb
 from srn_tf.data.pairs import Pair
-from srn_tf.errors import InputError
-from srn_tf.files import remove_stale_partials, written_beside
-from srn_tf.images import read_rgb
 
 CACHES = ("none", "disk", "device")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from srn_tf.errors import InputError
+from srn_tf.common.errors import InputError
 
 
 class Sample(NamedTuple):

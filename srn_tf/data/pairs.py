@@ -1,6 +1,7 @@
 """Which files are the blurred and the sharp image of a pair: by name, never by position.
 
-Layouts, all found by themselves (`SPLIT` is train or test; any image format of `srn_tf.images`):
+Layouts, all found by themselves (`SPLIT` is train or test; any format that
+`srn_tf.common.images` reads):
 
     DATA/SPLIT/SEQUENCE/{blur,blur_gamma,sharp}/000047.png    GOPRO_Large
     DATA/SPLIT/{blur,blur_gamma,sharp}/SEQUENCE_000047.png    flattened
@@ -22,8 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from srn_tf.errors import InputError
-from srn_tf.images import image_size, is_image
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import image_size, is_image
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from srn_tf.common.errors import InputError
 from srn_tf.data.frames import make_frames
 from srn_tf.data.order import sample_at, steps_per_epoch
 from srn_tf.data.pairs import Pair
-from srn_tf.errors import InputError
 
 
 def training_batches(

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import image_size, is_image, read_rgb
 from srn_tf.data import find_pairs
-from srn_tf.errors import InputError
 from srn_tf.evaluation.kohler import find_kohler
-from srn_tf.images import image_size, is_image, read_rgb
-from srn_tf.metrics import KohlerScores, Scores, kohler_scores, scores
+from srn_tf.evaluation.metrics import KohlerScores, Scores, kohler_scores, scores
 
 BENCHMARKS = ("gopro", "kohler")
 _SUBSETS = ("blur", "blur_gamma", "sharp")  # the folders of a sequence in GOPRO_Large

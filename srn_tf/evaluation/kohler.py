@@ -9,7 +9,8 @@ below `data_dir` they lie:
   (usually in `Image{i}/Kernel{j}/`). Where both are there, the .mat file is read.
 
 Köhler et al., "Recording and Playback of Camera Shake: Benchmarking Blind Deconvolution with a
-Real-World Database", ECCV 2012. `srn_tf.metrics.kohler_scores` scores an image against its frames.
+Real-World Database", ECCV 2012. `srn_tf.evaluation.kohler_scores` scores an image against its
+frames.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import numpy as np
 import scipy.io
 from scipy.io.matlab import MatReadError
 
-from srn_tf.errors import InputError
-from srn_tf.images import image_size, read_rgb
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import image_size, read_rgb
 
 IMAGES = 4
 TRAJECTORIES = 12

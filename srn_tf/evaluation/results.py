@@ -22,9 +22,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from srn_tf.errors import InputError
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.evaluation.benchmarks import Benchmark
-from srn_tf.files import written_beside
 
 RESULTS, BASELINE, SEQUENCES, SUMMARY = (
     "results.csv",

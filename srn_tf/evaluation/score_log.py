@@ -8,10 +8,10 @@ import zlib
 from pathlib import Path
 from threading import Lock
 
-from srn_tf.errors import InputError
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import BenchmarkImage
-from srn_tf.files import written_beside
 
 PREDICTIONS = "predictions"
 LOG = "scores.jsonl"

@@ -1,0 +1,8 @@
+"""What every room uses and no paper speaks of.
+
+errors.py   the two ways in which a command fails
+cli.py      one `run(main)` for all commands
+files.py    results appear whole or not at all
+images.py   reading and writing image files, strictly
+keras.py    the one Keras of the package
+"""

@@ -1,0 +1,111 @@
+"""Deblurring as one TensorFlow graph, for other programs: all that `Deblurrer` does is inside.
+
+Nothing of Keras or this package is needed to load and run what is written here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from srn_tf.common.errors import InputError
+from srn_tf.network.model import ScaleRecurrentNet
+
+INPUT, OUTPUT = "image", "deblurred"
+SAVED_MODEL_FILE, ONNX_FILE, TFLITE_FILE = "saved_model.pb", "model.onnx", "model.tflite"
+_OPSET = 17
+
+Client = Callable[[np.ndarray], np.ndarray]  # uint8 [B, H, W, 3] to the same
+
+
+def signatures(model: ScaleRecurrentNet) -> dict[str, tf.types.experimental.GenericFunction]:
+    """The graphs to export, traced once for all sizes: `serving_default` and `float`.
+
+    Both take `image` `[B, H, W, 3]` and return `{"deblurred": ...}` of the same shape and dtype:
+    uint8, and float32 in [0, 1].
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, INPUT)])
+    def deblur_integers(image):
+        deblurred = _deblur(model, tf.cast(image, tf.float32) / 255)
+        return {OUTPUT: tf.cast(tf.round(deblurred * 255), tf.uint8)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, INPUT)])
+    def deblur_floats(image):
+        return {OUTPUT: _deblur(model, image)}
+
+    return {"serving_default": deblur_integers, "float": deblur_floats}
+
+
+def write_saved_model(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
+    """Writes a SavedModel into `folder` and returns a function that runs it."""
+    module = tf.Module()
+    module.weights = model.weights  # the model itself would drag its Keras classes along
+    tf.saved_model.save(module, os.fspath(folder), signatures=signatures(model))
+    loaded = tf.saved_model.load(os.fspath(folder))
+    return lambda images: loaded.signatures["serving_default"](tf.constant(images))[OUTPUT].numpy()
+
+
+def write_onnx(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
+    """Writes model.onnx into `folder` and returns a function that runs it in ONNX Runtime.
+
+    Raises:
+      InputError: the packages of the extra `export` are not installed.
+    """
+    if not all(importlib.util.find_spec(name) for name in ("tf2onnx", "onnxruntime")):
+        raise InputError("--format=onnx needs more packages: pip install -e '.[export]'")
+    import onnxruntime
+    import tf2onnx
+
+    path = os.path.join(folder, ONNX_FILE)
+    function = signatures(model)["serving_default"]
+    tf2onnx.convert.from_function(
+        function, function.input_signature, opset=_OPSET, output_path=path
+    )
+    session = onnxruntime.InferenceSession(path)
+    return lambda images: session.run([OUTPUT], {INPUT: images})[0]
+
+
+def write_tflite(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
+    """Writes model.tflite into `folder`, of built-in operators only; returns what runs it."""
+    with tempfile.TemporaryDirectory() as saved_model:
+        write_saved_model(model, saved_model)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            saved_model, signature_keys=["serving_default"]
+        )
+        content = converter.convert()
+    path = os.path.join(folder, TFLITE_FILE)
+    with open(path, "wb") as file:
+        file.write(content)
+    runner = tf.lite.Interpreter(path).get_signature_runner("serving_default")
+    return lambda images: runner(**{INPUT: images})[OUTPUT]
+
+
+def _deblur(model: ScaleRecurrentNet, images: tf.Tensor) -> tf.Tensor:
+    """float32 `[B, H, W, 3]` in [0, 1] of any size, to the same."""
+    height, width = tf.shape(images)[1], tf.shape(images)[2]
+    images = _padded(images, model.variant.size_multiple)
+    if model.variant.channels == 1:  # R, G and B as three images
+        padded_shape = tf.shape(images)
+        planes = tf.transpose(images, [0, 3, 1, 2])
+        planes = tf.reshape(planes, [-1, padded_shape[1], padded_shape[2], 1])
+        planes = model(planes)[0]
+        planes = tf.reshape(planes, [-1, 3, padded_shape[1], padded_shape[2]])
+        deblurred = tf.transpose(planes, [0, 2, 3, 1])
+    else:
+        deblurred = model(images)[0]
+    return tf.clip_by_value(deblurred[:, :height, :width], 0, 1)
+
+
+def _padded(images: tf.Tensor, multiple: int) -> tf.Tensor:
+    """The last row and column repeated, by indices: `tf.pad` cannot."""
+    for axis in (1, 2):
+        size = tf.shape(images)[axis]
+        padded_size = (size + multiple - 1) // multiple * multiple
+        images = tf.gather(images, tf.minimum(tf.range(padded_size), size - 1), axis=axis)
+    return images

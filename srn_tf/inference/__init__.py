@@ -1,0 +1,13 @@
+"""Deblurring photographs and videos of any size.
+
+deblurrer.py     `Deblurrer`: an image in, an image out
+tiling.py        the network scale by scale in tiles, exact, in bounded memory
+image_files.py   image files and folders of them
+video_files.py   video files
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"deblurrer": ["Deblurrer"]}
+)

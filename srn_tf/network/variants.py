@@ -1,0 +1,143 @@
+"""What each network of the paper is: one frozen dataclass and one table (Table 1, Sec. 4).
+
+`SR-EDRB3` is the base; every other row replaces exactly the fields it is about. `SRN` is the
+paper's final model (Table 2): the same network with 5x5 kernels. `lstm`, `gray` and `color` are
+the forms in which the authors released weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+from srn_tf.common.errors import InputError
+
+
+class Published(NamedTuple):
+    """What the paper prints beside a variant, on the GoPro test set (Table 1; SRN: Table 2)."""
+
+    parameters: str
+    psnr: float
+    ssim: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A scale-recurrent network.
+
+    Attributes:
+      name: as in the paper.
+      scales: number of pyramid levels, 1 or more; the paper's net has 3.
+      shared_weights: one network for all scales (Eq. 1), or an independent one for each.
+      recurrent: the bottleneck: "conv_lstm", "conv_rnn" or "conv_gru" hand their state to the
+        next finer scale; "conv" is one convolution in their place, "none" nothing at all.
+      block: "residual" (ResBlock) or "plain" (two convolutions without the skip inside).
+      blocks: number of such blocks in each InBlock, EBlock, DBlock and OutBlock.
+      encoder_decoder: strides, deconvolutions and long skips; False keeps every feature map at
+        the size of the image (Sec. 4.2, SR-Flat and SR-RB).
+      kernel_size: of the convolutions in pixels, odd; 3 in Table 1, 5 in the final model. Those
+        of the recurrent module are always 3x3, the deconvolutions 4x4.
+      channels: 3 (RGB) or 1 (gray; R, G and B of a photograph are deblurred as three images).
+      resize: "half_pixel" (TensorFlow 2) or "legacy" (TensorFlow 1.4, the released weights); both
+        are bilinear.
+      published: the paper's numbers, or None.
+    """
+
+    name: str
+    scales: int = 3
+    shared_weights: bool = True
+    recurrent: str = "conv_lstm"
+    block: str = "residual"
+    blocks: int = 3
+    encoder_decoder: bool = True
+    kernel_size: int = 3
+    channels: int = 3
+    resize: str = "half_pixel"
+    published: Published | None = None
+
+    def __post_init__(self):
+        choices = {
+            "recurrent": ("conv_lstm", "conv_rnn", "conv_gru", "conv", "none"),
+            "block": ("residual", "plain"),
+            "channels": (1, 3),
+            "resize": ("half_pixel", "legacy"),
+        }
+        for field, allowed in choices.items():
+            if getattr(self, field) not in allowed:
+                raise InputError(f"{field} must be one of {allowed}. Received: {self!r}")
+        if self.scales < 1 or self.blocks < 1 or self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise InputError(
+                f"scales, blocks and kernel_size must be positive, the last odd. Received: {self!r}"
+            )
+
+    def to_dict(self) -> dict:
+        """The fields as plain JSON types, without the paper's numbers."""
+        fields = dataclasses.asdict(self)
+        del fields["published"]
+        return fields
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Variant:
+        """The inverse of `to_dict`; the paper's numbers are those of the variant of that name."""
+        known = VARIANTS.get(fields.get("name"))
+        return cls(**fields, published=known.published if known else None)
+
+    @property
+    def downsampling(self) -> int:
+        """How many image pixels one bottleneck pixel spans at the same scale: 4 or 1."""
+        return 4 if self.encoder_decoder else 1
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of an input must be multiples of this: 16 for the paper's network."""
+        return self.downsampling * 2 ** (self.scales - 1)
+
+
+def _replaced(base: Variant, name: str, published: tuple | None = None, **fields) -> Variant:
+    published = Published(*published) if published else None
+    return dataclasses.replace(base, name=name, published=published, **fields)
+
+
+_BASE = Variant("SR-EDRB3", published=Published("3.76M", 29.98, 0.9254))
+_SR_RB = _replaced(
+    _BASE, "SR-RB", ("2.66M", 28.11, 0.8991), recurrent="conv", encoder_decoder=False
+)
+_SRN = _replaced(_BASE, "SRN", ("-", 30.26, 0.9342), kernel_size=5)
+
+TABLE1: tuple[Variant, ...] = (
+    _replaced(_BASE, "SS", ("2.73M", 28.40, 0.9045), recurrent="conv", scales=1),
+    _replaced(_BASE, "SC", ("8.19M", 29.05, 0.9166), recurrent="conv", shared_weights=False),
+    _replaced(_BASE, "w/o R", ("2.73M", 29.26, 0.9197), recurrent="conv"),
+    _replaced(_BASE, "RNN", ("3.03M", 29.35, 0.9210), recurrent="conv_rnn"),
+    _replaced(_SR_RB, "SR-Flat", ("2.66M", 27.53, 0.8886), block="plain"),
+    _SR_RB,
+    _replaced(_BASE, "SR-ED", ("3.76M", 29.06, 0.9170), block="plain"),
+    _replaced(_BASE, "SR-EDRB1", ("2.21M", 28.60, 0.9082), blocks=1),
+    _replaced(_BASE, "SR-EDRB2", ("2.99M", 29.32, 0.9204), blocks=2),
+    _BASE,
+)
+
+RELEASED: tuple[Variant, ...] = (
+    _replaced(_SRN, "lstm", channels=1, resize="legacy"),
+    _replaced(_SRN, "gray", channels=1, resize="legacy", recurrent="none"),
+    _replaced(_SRN, "color", resize="legacy", recurrent="none"),
+)
+
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (*TABLE1, _SRN, *RELEASED)}
+
+
+def slug(name: str) -> str:
+    """A variant's name as a folder name: "w/o R" -> "wo-R"."""
+    return name.replace("/", "").replace(" ", "-")
+
+
+def get_variant(name: str) -> Variant:
+    """The variant of that name; the slug of a name ("wo-R") serves as well.
+
+    Raises:
+      InputError: no such variant; the message lists the known ones.
+    """
+    for variant in VARIANTS.values():
+        if name in (variant.name, slug(variant.name)):
+            return variant
+    raise InputError(f"unknown variant {name!r}; known are: {', '.join(VARIANTS)}")

@@ -1,0 +1,38 @@
+"""The training losses. Images are `[B, H, W, C]` in [0, 1]; lists over scales are finest first."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from srn_tf.network.resize import image_pyramid
+
+
+def multi_scale_loss(predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str) -> list[tf.Tensor]:
+    """The Euclidean loss of each scale (Eq. 3): the mean squared error, a scalar each.
+
+    Their sum is the paper's loss; all its weights kappa are 1.
+
+    Args:
+      predictions: of all scales, finest first.
+      sharp: the ground truth at full size, halved for the coarser scales.
+      rule: the network's resize rule, by which the targets are made too.
+    """
+    targets = image_pyramid(sharp, len(predictions), rule)
+    return [
+        tf.reduce_mean(tf.math.squared_difference(prediction, target))
+        for prediction, target in zip(predictions, targets)
+    ]
+
+
+def total_variation_loss(predictions: list[tf.Tensor]) -> tf.Tensor:
+    """Sum over scales of the absolute differences of neighbouring pixels, per element; a scalar.
+
+    Sec. 3.3 tried it beside Eq. 3 and found the latter enough.
+    """
+    return tf.add_n(
+        [
+            tf.reduce_sum(tf.image.total_variation(prediction))
+            / tf.cast(tf.size(prediction), prediction.dtype)
+            for prediction in predictions
+        ]
+    )

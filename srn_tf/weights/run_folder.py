@@ -1,0 +1,204 @@
+"""The run folder: what a training or an import leaves, and what every other command reads.
+
+config.json            variant, training configuration, command line, versions, git commit
+checkpoints/step-N.*   TensorFlow checkpoints: weights, optimizer, step, average of weights
+checkpoints/best/      the one with the best validation score
+logs/                  TensorBoard
+metrics.csv            one row per log line
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import written_beside
+from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.variants import Variant
+
+CONFIG = "config.json"
+CHECKPOINT_NAME = "step"
+_CALL = ("options", "command", "versions", "git_commit")  # what may differ from call to call
+
+
+def write_config(run_dir: Path, variant: Variant, **sections) -> None:
+    """Writes config.json with the variant, the given sections and where the run comes from.
+
+    What it said about earlier calls, when there were any, goes on in its list "earlier_calls".
+    """
+    earlier = []
+    if (Path(run_dir) / CONFIG).exists():
+        before = read_config(run_dir)
+        earlier = before.pop("earlier_calls", [])
+        earlier.append({key: before[key] for key in _CALL if key in before})
+    config = {
+        "variant": variant.to_dict(),
+        **sections,
+        "command": sys.argv,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")},
+        },
+        "git_commit": _git_commit(),
+        "earlier_calls": earlier,
+    }
+    with written_beside(Path(run_dir) / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def read_config(run_dir: str | Path) -> dict:
+    """The content of config.json: keys "variant", "training", "command", "versions", ...
+
+    Raises:
+      InputError: `run_dir` is not a run folder.
+    """
+    path = Path(run_dir) / CONFIG
+    try:
+        config = json.loads(path.read_text())
+        Variant.from_dict(config["variant"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({error!r})"
+        ) from None
+    return config
+
+
+def checkpoint_steps(folder: Path) -> list[int]:
+    """The steps of which `folder` holds checkpoints, newest first."""
+    names = (path.stem for path in Path(folder).glob(f"{CHECKPOINT_NAME}-*.index"))
+    return sorted((int(name.rpartition("-")[2]) for name in names), reverse=True)
+
+
+def restore_newest(folder: Path, restore) -> int | None:
+    """Calls `restore(path)` with the newest checkpoint of `folder` that can be read.
+
+    TensorFlow checks the sums of all it reads; a checkpoint that fails is passed over with a
+    warning that names it. Returns the step of the checkpoint's name, None where there is none.
+
+    Raises:
+      RunError: there are checkpoints and none can be read.
+    """
+    steps = checkpoint_steps(folder)
+    for step in steps:
+        path = Path(folder) / f"{CHECKPOINT_NAME}-{step}"
+        try:
+            restore(str(path))
+        except Exception as error:  # over a broken file TensorFlow raises many kinds
+            reason = (str(error).strip() or repr(error)).splitlines()[0]
+            print(f"warning: checkpoint {path} cannot be read ({reason})", file=sys.stderr)
+        else:
+            return step
+    if steps:
+        raise RunError(f"no checkpoint in {folder} can be read")
+    return None
+
+
+class Checkpoints:
+    """The checkpoints of a training run in one folder; the newest `keep` stay.
+
+    TensorFlow writes a checkpoint beside and renames it, so that a kill leaves the older ones.
+
+    Args:
+      folder: where they are.
+      objects: what is saved, by name; "net" and "average" are what `load_model` reads.
+      keep: how many.
+    """
+
+    def __init__(self, folder: Path, objects: dict, keep: int):
+        self.folder = Path(folder)
+        self._checkpoint = tf.train.Checkpoint(**objects)
+        # Made when first asked for; if that were at the first save, which only one of several
+        # workers does, the others would not take part in making it.
+        _ = self._checkpoint.save_counter
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(folder), keep, checkpoint_name=CHECKPOINT_NAME
+        )
+        self._saved_step = None
+
+    def save(self, step: int) -> None:
+        """Saves under the name of `step`, unless that is what was saved or restored last.
+
+        Raises:
+          RunError: the disk is full or not writable; the checkpoints before are intact.
+        """
+        if step == self._saved_step:
+            return
+        older = [kept for kept in checkpoint_steps(self.folder) if kept != step]
+        try:
+            self._manager.save(checkpoint_number=step)
+        except tf.errors.OpError as error:
+            for pattern in (".*", "_temp*"):
+                for rest in self.folder.glob(f"{CHECKPOINT_NAME}-{step}{pattern}"):
+                    shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+            raise RunError(
+                f"the checkpoint of step {step} could not be written to {self.folder} "
+                f"({str(error).splitlines()[0]}); "
+                + (f"that of step {older[0]} is intact" if older else "there is none before it")
+            ) from None
+        self._saved_step = step
+
+    def restore(self) -> int | None:
+        """Restores the newest that can be read: its step, or None where there is none."""
+
+        def restore(path: str) -> None:
+            self._checkpoint.read(path).assert_existing_objects_matched()
+
+        self._saved_step = restore_newest(self.folder, restore)
+        return self._saved_step
+
+
+def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurrentNet:
+    """The network of a run folder, with the weights meant for inference.
+
+    These are the averaged weights where the run keeps them, otherwise the raw ones. The step of
+    the checkpoint they come from is the model's attribute `restored_step`.
+
+    Args:
+      run_dir: a run folder.
+      checkpoint: "latest" or "best" (by validation PSNR).
+
+    Raises:
+      InputError: no run folder, or it holds no such checkpoint.
+    """
+    config = read_config(run_dir)
+    model = build_model(Variant.from_dict(config["variant"]))
+    averaged = config.get("training", {}).get("ema_decay", 0) > 0
+    part = tf.train.Checkpoint(**{"average" if averaged else "net": model})
+    folder = checkpoint_folder(run_dir, checkpoint)
+
+    def restore(path):
+        part.read(path).assert_existing_objects_matched().expect_partial()
+
+    model.restored_step = restore_newest(folder, restore)
+    if model.restored_step is None:
+        raise InputError(f"{folder} holds no checkpoint: train or import weights first")
+    return model
+
+
+def checkpoint_folder(run_dir: str | Path, checkpoint: str = "latest") -> Path:
+    """Where a run folder keeps its "latest" or "best" checkpoints."""
+    folder = Path(run_dir) / "checkpoints"
+    return folder / "best" if checkpoint == "best" else folder
+
+
+def _git_commit() -> str | None:
+    here = Path(__file__).parent
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # git is not installed
+        return None
+    return result.stdout.strip() or None

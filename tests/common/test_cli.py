@@ -1,0 +1,131 @@
+"""All commands fail alike: the status says how, one line on stderr says why."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = '''
+"""A command that fails as it is told."""
+
+import os
+import signal
+import time
+
+from absl import flags
+
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError, RunError
+
+ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError,
+          "signal": None}
+FAIL = flags.DEFINE_enum("fail", None, list(ERRORS), "How to fail; not at all by default.")
+COUNT = flags.DEFINE_integer("count", 1, "How often.")
+
+
+def main():
+    if FAIL.value == "signal":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+        print("not interrupted")
+    elif FAIL.value:
+        raise ERRORS[FAIL.value]("pear.png: cannot be read")
+    print("done", COUNT.value)
+
+
+if __name__ == "__main__":
+    run(main)
+'''
+COMMAND_WITH_WORDS = """
+from srn_tf.common.cli import run
+
+if __name__ == "__main__":
+    run(lambda word: print("done", word), choices=("download", "verify"))
+"""
+
+
+def caller(folder, text):
+    """A function that runs the command `text` with the given arguments."""
+    script = folder / "command.py"
+    script.write_text(text)
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, str(script), *arguments], capture_output=True, text=True, check=False
+        )
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory):
+    return caller(tmp_path_factory.mktemp("cli"), COMMAND)
+
+
+def assert_one_line(result, *words):
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert all(word in line for word in words)
+    assert result.stdout == ""
+
+
+def test_success_is_status_0(call):
+    result = call("--count=3")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "done 3\n", "")
+
+
+def test_help_lists_the_flags_and_is_status_0(call):
+    result = call("--help")
+    assert result.returncode == 0
+    assert "--count: How often." in result.stdout
+    assert "(default: '1')" in result.stdout
+    assert "done" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--pear=1", "pear"),
+        ("--count=many", "many"),
+        ("--fail=well", "well"),
+        ("pear.png", "'pear.png'"),
+    ],
+    ids=["unknown flag", "bad value", "bad choice", "stray argument"],
+)
+def test_bad_usage_is_status_2_and_one_line(call, argument, named):
+    result = call(argument)
+    assert result.returncode == 2
+    assert_one_line(result, named)
+
+
+@pytest.mark.parametrize(("error", "status"), [("input", 2), ("run", 1), ("os", 1)])
+def test_errors_a_user_can_mend_are_one_line(call, error, status):
+    result = call(f"--fail={error}")
+    assert result.returncode == status
+    assert_one_line(result, "pear.png: cannot be read")
+
+
+def test_mistake_in_the_code_keeps_its_traceback(call):
+    result = call("--fail=bug")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [((), "download, verify"), (("pear",), "download, verify"), (("verify", "pear"), "'pear'")],
+    ids=["no word", "unknown word", "stray argument"],
+)
+def test_command_of_several_words_takes_one_of_them(tmp_path, arguments, named):
+    call = caller(tmp_path, COMMAND_WITH_WORDS)
+    assert call("verify").stdout == "done verify\n"
+    result = call(*arguments)
+    assert result.returncode == 2
+    assert_one_line(result, named)
+
+
+def test_sigterm_is_one_line(call):
+    result = call("--fail=signal")
+    assert result.returncode == 1
+    assert_one_line(result, "interrupted")

@@ -1,0 +1,160 @@
+"""Image files: upright, whole, of their own depth, or refused by name."""
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import image_size, read_image, read_rgb, write_image
+
+# What each EXIF orientation does, by EXIF 2.3: where the stored row 0 and column 0 are shown.
+ORIENTATIONS = {
+    1: ("top", "left"),
+    2: ("top", "right"),
+    3: ("bottom", "right"),
+    4: ("bottom", "left"),
+    5: ("left", "top"),
+    6: ("right", "top"),
+    7: ("right", "bottom"),
+    8: ("left", "bottom"),
+}
+
+
+def picture(dtype=np.uint8, channels=3, height=24, width=32):
+    """Smooth in both directions and different in each corner."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    planes = [4 * rows + 2 * columns, 2 * rows + 5 * columns, 200 - 3 * rows, 90 + 4 * columns]
+    stacked = np.stack(planes[:channels], axis=-1).astype(dtype)
+    stacked *= np.iinfo(dtype).max // 255
+    return stacked[..., 0] if channels == 1 else stacked
+
+
+def shown(stored, row0, column0):
+    """The upright picture of a stored one, from the two words of the standard."""
+    if row0 in ("left", "right"):
+        stored = stored.swapaxes(0, 1)
+        row0, column0 = column0, row0
+    if row0 == "bottom":
+        stored = stored[::-1]
+    return stored[:, ::-1] if column0 == "right" else stored
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_images_are_read_upright(tmp_path, suffix, orientation):
+    path = tmp_path / f"turned{suffix}"
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if suffix == ".webp" else {"quality": 100}
+    if suffix == ".tif":
+        PIL.Image.fromarray(picture()).save(path, tiffinfo={0x0112: orientation})
+    else:
+        PIL.Image.fromarray(picture()).save(path, exif=exif, **options)
+    upright = shown(picture(), *ORIENTATIONS[orientation])
+    np.testing.assert_allclose(read_image(path).astype(int), upright, atol=12)
+    assert image_size(path) == upright.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "channels"),
+    [
+        (".png", np.uint8, 1),
+        (".png", np.uint8, 3),
+        (".png", np.uint8, 4),
+        (".png", np.uint16, 1),
+        (".png", np.uint16, 3),
+        (".png", np.uint16, 4),
+        (".tif", np.uint8, 1),
+        (".tiff", np.uint8, 4),
+        (".tif", np.uint16, 3),
+        (".bmp", np.uint8, 1),
+        (".bmp", np.uint8, 3),
+        (".webp", np.uint8, 3),
+        (".webp", np.uint8, 4),
+    ],
+)
+def test_lossless_formats_give_back_what_was_written(tmp_path, suffix, dtype, channels):
+    image = picture(dtype, channels)
+    write_image(tmp_path / f"image{suffix}", image)
+    found = read_image(tmp_path / f"image{suffix}")
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, image)
+
+
+def test_jpeg_is_written_with_little_loss_and_red_stays_red(tmp_path):
+    write_image(tmp_path / "image.jpg", picture())
+    decoded = np.asarray(PIL.Image.open(tmp_path / "image.jpg"))
+    np.testing.assert_allclose(decoded.astype(int), picture(), atol=12)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "channels", "message"),
+    [
+        ("a.jpg", np.uint8, 4, "alpha channel needs PNG"),
+        ("a.bmp", np.uint8, 4, "alpha channel needs PNG"),
+        ("a.webp", np.uint16, 3, "16 bits need PNG"),
+    ],
+)
+def test_what_a_format_would_lose_is_refused(tmp_path, name, dtype, channels, message):
+    with pytest.raises(InputError, match=message):
+        write_image(tmp_path / name, picture(dtype, channels))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_truncated_files_are_named(tmp_path, suffix, part):
+    path = tmp_path / f"short{suffix}"
+    write_image(path, np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(InputError, match=f"short{suffix}"):
+        read_image(path)
+
+
+def test_text_and_missing_files_are_named(tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    with pytest.raises(InputError, match=r"text\.png is not a readable image"):
+        read_image(tmp_path / "text.png")
+    with pytest.raises(InputError, match=r"missing\.png does not exist"):
+        image_size(tmp_path / "missing.png")
+
+
+def test_training_images_repeat_gray_and_refuse_what_would_be_lost(tmp_path):
+    write_image(tmp_path / "gray.png", picture(channels=1))
+    gray = read_rgb(tmp_path / "gray.png")
+    np.testing.assert_array_equal(gray, np.stack([picture(channels=1)] * 3, axis=-1))
+    write_image(tmp_path / "deep.png", picture(np.uint16))
+    with pytest.raises(InputError, match=r"deep\.png has 16 bits"):
+        read_rgb(tmp_path / "deep.png")
+    write_image(tmp_path / "alpha.png", picture(channels=4))
+    with pytest.raises(InputError, match=r"alpha\.png has an alpha channel"):
+        read_rgb(tmp_path / "alpha.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_a_malformed_exif_block_is_no_reason_to_fail(tmp_path, suffix):
+    path = tmp_path / f"odd{suffix}"
+    PIL.Image.fromarray(picture()).save(path, exif=b"Exif\0\0 not a TIFF", lossless=True)
+    np.testing.assert_array_equal(read_image(path), picture())
+    assert image_size(path) == picture().shape[:2]
+
+
+def test_what_would_be_dropped_in_silence_is_refused(tmp_path):
+    gray = PIL.Image.fromarray(picture(channels=1))
+    gray.save(tmp_path / "clear.png", transparency=3)
+    with pytest.raises(InputError, match=r"clear\.png has transparency that would be lost"):
+        read_image(tmp_path / "clear.png")
+    gray.save(tmp_path / "pages.tif", save_all=True, append_images=[gray])
+    with pytest.raises(InputError, match=r"pages\.tif holds 2 images"):
+        read_image(tmp_path / "pages.tif")
+    PIL.Image.fromarray(picture()).convert("CMYK").save(tmp_path / "ink.tif")
+    with pytest.raises(InputError, match=r"ink\.tif is a CMYK image"):
+        read_image(tmp_path / "ink.tif")
+
+
+def test_sides_beyond_a_format_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"wide\.webp: \.webp holds at most 16383 pixels a side"):
+        write_image(tmp_path / "wide.webp", np.zeros((1, 16384, 3), np.uint8))
+    assert not list(tmp_path.iterdir())

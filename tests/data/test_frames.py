@@ -1,0 +1,165 @@
+"""The caches: shared, renewed and refused as promised; and their stage fits a GPU."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pair_folders import coordinates, write_pairs
+from tensorflow.python.framework import kernels  # private: the only way to ask without a GPU
+
+from srn_tf.common.errors import InputError
+from srn_tf.data import CACHES, frames
+from srn_tf.data.frames import DeviceFrames, DiskFrames, make_frames
+from srn_tf.data.pipeline import crop_and_scale
+
+SIZES = [(20, 24), (17, 19)]
+CROP = 16
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    return write_pairs(tmp_path, SIZES)
+
+
+def _load(source, index=1, y=1, x=2):
+    return source.load(tf.constant(index, tf.int64), tf.constant(y), tf.constant(x))
+
+
+def _cache_files(pairs):
+    return sorted((pairs[0].blurred.parents[1] / ".srn_cache").iterdir())
+
+
+def test_disk_cache_reads_the_window_alone(pairs):
+    windows, y, x = _load(DiskFrames(pairs, CROP))
+    expected = coordinates(*SIZES[1], 1)[1:17, 2:18]
+    np.testing.assert_array_equal(windows, [expected, 255 - expected])
+    assert (int(y), int(x)) == (0, 0)
+
+
+def test_disk_cache_is_made_once(pairs, monkeypatch):
+    DiskFrames(pairs, CROP)
+    (path,) = _cache_files(pairs)
+    assert path.stat().st_size == 128 + sum(2 * 3 * h * w for h, w in SIZES)
+    monkeypatch.setattr(frames, "read_pair", None)  # decoding again would fail
+    _load(DiskFrames(pairs, CROP))
+    assert _cache_files(pairs) == [path]
+
+
+def test_changed_image_leads_to_another_disk_cache(pairs):
+    DiskFrames(pairs, CROP)
+    shutil.copy(pairs[1].sharp, pairs[1].blurred)
+    windows, *_ = _load(DiskFrames(pairs, CROP))
+    np.testing.assert_array_equal(windows[0], windows[1])
+    assert len(_cache_files(pairs)) == 2
+
+
+def test_other_pairs_lead_to_another_disk_cache(pairs):
+    DiskFrames(pairs, CROP)
+    DiskFrames(pairs[1:], CROP)
+    assert len(_cache_files(pairs)) == 2
+
+
+def test_disk_cache_goes_where_it_is_told(pairs, tmp_path):
+    DiskFrames(pairs, CROP, tmp_path / "elsewhere")
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert not (pairs[0].blurred.parents[1] / ".srn_cache").exists()
+
+
+def test_disk_cache_of_read_only_data_goes_home(pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    DiskFrames(pairs, CROP)
+    assert len(list((tmp_path / "home/.cache/srn_tf").iterdir())) == 1
+
+
+def test_full_disk_is_refused(pairs, monkeypatch):
+    usage = shutil.disk_usage("/")._replace(free=5000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(InputError, match=r"needs 5\.76e-06 GB, but .*\.srn_cache has 5e-06 GB"):
+        DiskFrames(pairs[:1] * 2, CROP)
+
+
+def test_unreadable_image_leaves_no_cache(pairs):
+    pairs[0].sharp.write_bytes(pairs[0].sharp.read_bytes()[:-40])
+    for make in (lambda: DiskFrames(pairs, CROP), lambda: DeviceFrames(pairs, None)):
+        with pytest.raises(InputError, match=r"sharp/000000\.png is unreadable or truncated"):
+            make()
+    assert _cache_files(pairs) == []
+
+
+def test_device_cache_gives_the_whole_pair(pairs):
+    source = DeviceFrames(pairs, "CPU:1")
+    for index, size in enumerate(SIZES):
+        pair, y, x = source.unpack(*_load(source, index))
+        expected = coordinates(*size, index)
+        np.testing.assert_array_equal(pair, [expected, 255 - expected])
+        assert (int(y), int(x)) == (1, 2)
+
+
+def test_device_cache_stays_on_its_device(pairs):
+    source = DeviceFrames(pairs, "CPU:1")
+    loaded = _load(source)
+    stage = tf.function(source.unpack).get_concrete_function(*loaded)
+    (captured,) = stage.captured_inputs
+    assert captured.dtype == tf.resource  # not the frames themselves, which would travel
+    assert "CPU:1" in captured.device
+
+
+def test_device_without_the_memory_is_refused(pairs, monkeypatch):
+    monkeypatch.setattr(frames, "_free_host_memory", lambda: 4000)
+    with pytest.raises(InputError, match=r"needs 4\.82e-06 GB of memory on CPU:1.*--cache=disk"):
+        DeviceFrames(pairs, "CPU:1")
+
+
+def test_device_that_runs_out_of_memory_is_refused(pairs, monkeypatch):
+    def exhausted(**kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    monkeypatch.setattr(tf.raw_ops, "Empty", exhausted)
+    with pytest.raises(InputError, match="--cache=disk"):
+        DeviceFrames(pairs, "CPU:1")
+
+
+def _without_gpu_kernel(function):
+    """The operations in a concrete function, also in nested ones, that no GPU kernel takes."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    return [f"{node.op} {node.name}" for node in nodes if not _has_gpu_kernel(node)]
+
+
+def _has_gpu_kernel(node):
+    return any(
+        kernel.device_type in ("GPU", "DEFAULT")
+        and all(
+            node.attr[constraint.name].type in constraint.allowed_values.list.type
+            for constraint in kernel.constraint
+        )
+        for kernel in kernels.get_registered_kernels_for_op(node.op).kernel
+    )
+
+
+@pytest.mark.parametrize("cache", CACHES)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("augment", [False, True])
+def test_every_operation_of_the_stage_has_a_gpu_kernel(pairs, cache, channels, augment):
+    source = make_frames(cache, pairs, crop_size=CROP, device=None, cache_dir=None)
+    loaded = [tf.TensorSpec([None] * part.ndim, part.dtype) for part in _load(source)]
+    turn = tf.TensorSpec([3], tf.int32) if augment else None
+
+    def stage(loaded, turn):
+        return crop_and_scale(*source.unpack(*loaded), turn, crop_size=CROP, channels=channels)
+
+    function = tf.function(stage).get_concrete_function(loaded, turn)
+    assert {"StridedSlice", "Cast"} <= {op.type for op in function.graph.get_operations()}
+    assert _without_gpu_kernel(function) == []
+
+
+def test_operation_without_a_gpu_kernel_would_be_found():
+    image = tf.TensorSpec([None, None, 3], tf.uint8)
+    cut = tf.function(lambda image: tf.slice(image, [0, 0, 0], [16, 16, 3]))
+    nested = tf.function(lambda image: cut(image) if tf.size(image) > 0 else image)
+    for function in (cut, nested):
+        (found,) = _without_gpu_kernel(function.get_concrete_function(image))
+        assert found.startswith("Slice ")

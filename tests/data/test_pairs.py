@@ -1,0 +1,196 @@
+"""Pairs are found by name in every layout; whatever does not fit is refused by its file's name."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from srn_tf.common.errors import InputError
+from srn_tf.data import find_pairs
+
+
+def _write(path, size=(6, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.zeros((*size, 3), np.uint8))
+    return path
+
+
+def _write_tree(root, subset="blur", sequences=("GOPR0372_07_00", "GOPR0384_11_00")):
+    for sequence in sequences:
+        for stem in ("000047", "000054"):
+            for folder in (subset, "sharp"):
+                _write(root / sequence / folder / f"{stem}.png")
+
+
+def _summary(pairs, root):
+    return [
+        (pair.name, *(os.path.relpath(p, root) for p in (pair.blurred, pair.sharp)))
+        for pair in pairs
+    ]
+
+
+def test_gopro_tree(tmp_path):
+    _write_tree(tmp_path / "train")
+    _write_tree(tmp_path / "test", sequences=("GOPR0410_11_00",))
+    (tmp_path / "train/GOPR0372_07_00/blur/Thumbs.db").write_text("no image")
+    (tmp_path / "train/.srn_cache").mkdir()
+    pairs = find_pairs(tmp_path, "train")
+    assert _summary(pairs, tmp_path / "train") == [
+        (f"{s}/{i}", f"{s}/blur/{i}.png", f"{s}/sharp/{i}.png")
+        for s in ("GOPR0372_07_00", "GOPR0384_11_00")
+        for i in ("000047", "000054")
+    ]
+    assert [pair.sequence for pair in pairs] == ["GOPR0372_07_00"] * 2 + ["GOPR0384_11_00"] * 2
+    assert all(pair.size == (6, 8) for pair in pairs)
+    assert [pair.sequence for pair in find_pairs(tmp_path, "test")] == ["GOPR0410_11_00"] * 2
+
+
+def test_blur_subset_chooses_the_folder(tmp_path):
+    _write_tree(tmp_path / "train", "blur")
+    _write_tree(tmp_path / "train", "blur_gamma")
+    for subset in ("blur", "blur_gamma"):
+        pairs = find_pairs(tmp_path, "train", subset)
+        assert {pair.blurred.parent.name for pair in pairs} == {subset}
+
+
+def test_missing_blur_subset_is_not_replaced_by_the_other(tmp_path):
+    _write_tree(tmp_path / "train", "blur")
+    with pytest.raises(InputError, match=r"GOPR0372_07_00 .*no 'blur_gamma'"):
+        find_pairs(tmp_path, "train", "blur_gamma")
+
+
+@pytest.mark.parametrize(
+    ("blurred", "sharp", "stem"),
+    [("blur", "sharp", "GOPR0372_07_00_000047"), ("input", "target", "GOPR0372_07_00-000047")],
+)
+@pytest.mark.parametrize("split_folder", ["train", ""])
+def test_flat_folders(tmp_path, blurred, sharp, stem, split_folder):
+    root = tmp_path / split_folder
+    for name in ("other", stem):
+        _write(root / blurred / f"{name}.png")
+        _write(root / sharp / f"{name}.png")
+    pairs = find_pairs(tmp_path, "train")
+    assert _summary(pairs, root) == [
+        (name, f"{blurred}/{name}.png", f"{sharp}/{name}.png") for name in (stem, "other")
+    ]
+    assert [pair.sequence for pair in pairs] == ["GOPR0372_07_00", ""]
+
+
+def test_partners_may_have_different_formats(tmp_path):
+    _write(tmp_path / "blur/a.jpg")
+    _write(tmp_path / "sharp/a.png")
+    assert _summary(find_pairs(tmp_path, "train"), tmp_path) == [("a", "blur/a.jpg", "sharp/a.png")]
+
+
+@pytest.mark.parametrize(
+    ("images", "list_file"),
+    [
+        (".", "list.txt"),
+        ("train", "list.txt"),
+        ("training_set", "datalist_gopro.txt"),
+        ("train", "lists/list.txt"),
+    ],
+)
+def test_list_file_names_the_sharp_image_first(tmp_path, images, list_file):
+    _write_tree(tmp_path / images, sequences=("GOPR0372_07_00",))
+    path = tmp_path / list_file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "GOPR0372_07_00/sharp/000054.png   GOPR0372_07_00/blur/000054.png \n\n"
+        " GOPR0372_07_00/sharp/000047.png GOPR0372_07_00/blur/000047.png\n"
+    )
+    pairs = find_pairs(path, "train")
+    assert _summary(pairs, tmp_path / images) == [
+        (f"GOPR0372_07_00/{i}", f"GOPR0372_07_00/blur/{i}.png", f"GOPR0372_07_00/sharp/{i}.png")
+        for i in ("000047", "000054")
+    ]
+    assert {pair.sequence for pair in pairs} == {"GOPR0372_07_00"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("S/sharp/1.png\n", "line 1: expected two paths"),
+        ("S/sharp/000047.png S/blur/000047.png\nS/blur/000054.png S/sharp/000054.png", "line 2"),
+        ("S/sharp/9.png S/blur/9.png", r"S/sharp/9\.png is in none of the folders"),
+        ("S/sharp/000047.png S/blur/9.png", r"S/blur/9\.png does not exist"),
+        ("S/sharp/000047.png S/blur/000047.png\n" * 2, "both called 'S/000047'"),
+        ("\n", "no image pairs"),
+    ],
+)
+def test_bad_list_is_refused(tmp_path, text, message):
+    _write_tree(tmp_path, sequences=("S",))
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        find_pairs(tmp_path / "list.txt", "train")
+
+
+def test_image_instead_of_a_list_is_refused(tmp_path):
+    path = _write(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png is neither a folder nor a list"):
+        find_pairs(path, "train")
+
+
+@pytest.mark.parametrize("folder", ["blur", "sharp"])
+def test_missing_partner_is_named(tmp_path, folder):
+    _write_tree(tmp_path / "train")
+    os.remove(tmp_path / "train/GOPR0384_11_00" / folder / "000054.png")
+    other = {"blur": "sharp", "sharp": "blur"}[folder]
+    with pytest.raises(InputError, match=rf"GOPR0384_11_00/{other}/000054\.png has no"):
+        find_pairs(tmp_path, "train")
+
+
+def test_equal_counts_do_not_hide_different_names(tmp_path):
+    _write(tmp_path / "blur/a.png")
+    _write(tmp_path / "sharp/b.png")
+    with pytest.raises(InputError, match=r"blur/a\.png has no sharp partner"):
+        find_pairs(tmp_path, "train")
+
+
+def test_pair_of_different_sizes_is_named(tmp_path):
+    _write_tree(tmp_path / "train")
+    _write(tmp_path / "train/GOPR0384_11_00/sharp/000054.png", size=(8, 8))
+    with pytest.raises(InputError, match=r"blur/000054\.png is 8x6 .*sharp/000054\.png is 8x8"):
+        find_pairs(tmp_path, "train")
+
+
+def test_same_name_in_two_formats_is_refused(tmp_path):
+    for path in ("blur/a.png", "blur/a.jpg", "sharp/a.png"):
+        _write(tmp_path / path)
+    with pytest.raises(InputError, match=r"a\.jpg and .*a\.png have the same name"):
+        find_pairs(tmp_path, "train")
+
+
+def test_file_that_is_no_image_is_named(tmp_path):
+    _write_tree(tmp_path / "train")
+    (tmp_path / "train/GOPR0372_07_00/sharp/000047.png").write_text("not a PNG")
+    with pytest.raises(InputError, match=r"sharp/000047\.png is not a readable image"):
+        find_pairs(tmp_path, "train")
+
+
+def test_missing_and_empty_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        find_pairs(tmp_path / "nowhere", "train")
+    with pytest.raises(InputError, match=f"{tmp_path} holds no image pairs"):
+        find_pairs(tmp_path, "train")
+    _write_tree(tmp_path / "train")
+    with pytest.raises(InputError, match="has no folder 'test'"):
+        find_pairs(tmp_path, "test")
+
+
+def test_folder_without_pairs_among_sequences_is_named(tmp_path):
+    _write_tree(tmp_path / "train")
+    (tmp_path / "train/notes").mkdir()
+    with pytest.raises(InputError, match="notes holds neither"):
+        find_pairs(tmp_path, "train")
+
+
+def test_a_list_of_the_other_blur_subset_is_refused(tmp_path):
+    _write_tree(tmp_path, sequences=("GOPR0372_07_00",))
+    path = tmp_path / "list.txt"
+    path.write_text("GOPR0372_07_00/sharp/000054.png GOPR0372_07_00/blur_gamma/000054.png")
+    with pytest.raises(InputError, match=r"list\.txt lists .* pass --blur_subset=blur_gamma"):
+        find_pairs(path, "train")
+    _write_tree(tmp_path, subset="blur_gamma", sequences=("GOPR0372_07_00",))
+    assert len(find_pairs(path, "train", "blur_gamma")) == 1

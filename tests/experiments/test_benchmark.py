@@ -1,0 +1,63 @@
+"""The benchmark of the data's sources prints its table; what to run must be said."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_table_has_a_row_for_every_source():
+    options = ("--pairs=2", "--batch_size=1", "--runs=1", "--seconds=0.01", "--steps=2")
+    result = _python("-m", "experiments.benchmark", "data", *options)
+    assert result.returncode == 0, result.stderr
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in result.stdout.splitlines()
+        if line.startswith("| ")
+    ]
+    speeds, demand = rows[1:5], rows[6:]
+    assert [row[0] for row in speeds] == [
+        "naive: decode both PNGs for every crop",
+        "--cache=none",
+        "--cache=disk",
+        "--cache=device",
+    ]
+    assert all(float(number) > 0 for row in speeds for number in row[1:5])
+    assert speeds[0][5] == "-"  # the authors' way feeds no training step here
+    assert all(0 <= float(row[5].rstrip("%")) <= 100 for row in speeds[1:])
+    assert ["100", "185"] in demand  # 100 TFLOP/s over three times 179.7 GFLOP
+
+
+_COMMAND = "from srn_tf.common.cli import run; run(print, choices=('data', 'model'))"
+
+
+def test_command_with_choices_is_told_the_word():
+    result = _python("-c", _COMMAND, "data")
+    assert (result.returncode, result.stdout) == (0, "data\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "needs one of these words: data, model"),
+        (["everything"], "needs one of these words: data, model"),
+        (["data", "again"], "stray argument 'again'"),
+    ],
+)
+def test_wrong_words_are_bad_usage(words, message):
+    result = _python("-c", _COMMAND, *words)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line

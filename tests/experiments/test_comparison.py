@@ -1,0 +1,114 @@
+"""Table 2 and Fig. 5, and the picture strips."""
+
+import csv
+
+import commands
+import cv2
+import numpy as np
+import pytest
+from networks import lively_model, write_run
+
+from experiments.pictures import choose_images, write_strip
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import write_image
+from srn_tf.evaluation.benchmarks import PairedBenchmark
+
+NAMES = [f"GOPR0001_07_00/{i:06}" for i in range(5)]
+
+
+def pixels(name, folder):
+    rng = np.random.default_rng([len(folder), *name.encode()])
+    return rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name in NAMES:
+        sequence, frame = name.split("/")
+        for folder in ("blur", "sharp"):
+            path = tmp_path / "data/test" / sequence / folder / f"{frame}.png"
+            write_image(path, pixels(name, folder))
+    return tmp_path / "data"
+
+
+def test_measured_rows_stand_beside_the_published(data, tmp_path):
+    run_dir = write_run(lively_model("SR-EDRB1"), tmp_path / "run")
+    status, output = commands.run(
+        "experiments.comparison",
+        f"--data_dir={data}",
+        f"--run=ours={run_dir}",
+        f"--predictions=nothing={data}/test",
+        f"--images={NAMES[2]}",
+        f"--output={tmp_path}/out",
+    )
+    assert status == 0, output
+    with (tmp_path / "out/table2.csv").open(newline="") as file:
+        rows = {row[0]: row[1:] for row in csv.reader(file)}
+    assert list(rows)[1:] == [
+        "Kim et al. (published)",
+        "Sun et al. (published)",
+        "Nah et al. (published)",
+        "SRN (published)",
+        "ours",
+        "nothing",
+    ]
+    assert rows["SRN (published)"] == ["30.26", "0.9342", "26.75", "0.8370", "1.87 s"]
+    errors = [np.mean((pixels(n, "blur").astype(float) - pixels(n, "sharp")) ** 2) for n in NAMES]
+    psnr = np.mean(10 * np.log10(255**2 / np.array(errors)))
+    assert rows["nothing"][0] == f"{psnr:.2f}"
+    assert rows["nothing"][2:] == ["-", "-", "-"]
+    with (run_dir / "evaluation/test-blur-latest/results.csv").open(newline="") as file:
+        mean = list(csv.DictReader(file))[-1]
+    assert rows["ours"][:2] == [f"{float(mean['psnr']):.2f}", f"{float(mean['ssim_matlab']):.4f}"]
+    assert rows["ours"][4].endswith(" s")
+    text = (tmp_path / "out/table2.md").read_text()
+    assert "ours: SR-EDRB1 at step 1, 5 images of data (blur), timed on" in text
+    assert (tmp_path / "out/comparison.png").exists()
+
+    # Without the data, what was evaluated is read.
+    status, output = commands.run(
+        "experiments.comparison", f"--run=ours={run_dir}", f"--output={tmp_path}/again"
+    )
+    assert status == 0, output
+    with (tmp_path / "again/table2.csv").open(newline="") as file:
+        assert list(csv.reader(file))[-1] == ["ours", *rows["ours"]]
+
+
+def test_a_strip_shows_blurred_predicted_and_sharp(data, tmp_path):
+    benchmark = PairedBenchmark(data)
+    red = np.zeros((16, 32, 3), np.uint8)
+    red[..., 0] = 255
+    write_image(tmp_path / "red.png", red)
+    images = choose_images(benchmark, None, count=2)
+    write_strip(tmp_path / "strip.png", images, {"red": lambda image: tmp_path / "red.png"})
+    strip = cv2.imread(str(tmp_path / "strip.png"))[..., ::-1]
+    is_red = (strip == (255, 0, 0)).all(axis=2)
+    rows, columns = np.nonzero(is_red)
+    middle = strip.shape[1] / 2
+    assert columns.min() < middle < columns.max()  # the middle column of three
+    assert columns.max() - columns.min() < strip.shape[1] / 3
+    heights = is_red[:, int(middle)]
+    assert np.count_nonzero(np.diff(heights.astype(int)) == 1) == 2  # one in each row
+    assert len(rows) > 0.15 * is_red.size
+
+
+def test_images_are_chosen_evenly_or_by_name(data):
+    benchmark = PairedBenchmark(data)
+    assert [image.name for image in choose_images(benchmark, None)] == [NAMES[i] for i in (0, 2, 4)]
+    assert [image.name for image in choose_images(benchmark, [NAMES[3]])] == [NAMES[3]]
+    with pytest.raises(InputError, match=f"no image 'x'; names are like '{NAMES[0]}'"):
+        choose_images(benchmark, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--run=no_such_run", "no_such_run is not a folder"),
+        ("--run=ours=.", "ours is not evaluated"),
+    ],
+)
+def test_a_method_without_results_is_refused(tmp_path, flag, message):
+    status, output = commands.run("experiments.comparison", flag, f"--output={tmp_path}/out")
+    assert status == 2
+    assert message in output
+    assert not (tmp_path / "out").exists()

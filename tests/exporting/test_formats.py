@@ -1,0 +1,140 @@
+"""Exports agree with the network and run where this package is missing."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from networks import lively_model, write_run
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import read_image, write_image
+from srn_tf.exporting import formats, graph
+from srn_tf.exporting.formats import FORMATS, export
+from srn_tf.inference.deblurrer import Deblurrer
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    return write_run(lively_model("SR-EDRB1"), tmp_path_factory.mktemp("export") / "run")
+
+
+@pytest.fixture(scope="module")
+def exported(run_dir):
+    """A folder for each format."""
+    folders = {kind: run_dir.with_name(kind) for kind in FORMATS}
+    for kind, folder in folders.items():
+        assert export(run_dir, folder, kind) <= 1
+    return folders
+
+
+def random_images(*shape):
+    return np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_gray_networks_with_legacy_resize_deblur_batches_of_any_size(kind, tmp_path):
+    model = lively_model("lstm", kernel_size=3)
+    client = FORMATS[kind].write(model, tmp_path)
+    deblurrer = Deblurrer(model)
+    for shape in ((2, 37, 21, 3), (1, 16, 32, 3), (3, 1, 1, 3)):
+        images = random_images(*shape)
+        deblurred = client(images)
+        assert deblurred.dtype == np.uint8
+        expected = np.stack([deblurrer(image) for image in images])
+        np.testing.assert_allclose(deblurred.astype(int), expected, rtol=0, atol=1)
+
+
+def test_the_float_signature_is_not_rounded(exported):
+    model = lively_model("SR-EDRB1")
+    images = random_images(1, 32, 16, 3).astype(np.float32) / 255
+    loaded = tf.saved_model.load(str(exported["saved_model"]))
+    deblurred = loaded.signatures["float"](image=tf.constant(images))["deblurred"]
+    np.testing.assert_allclose(deblurred, np.clip(model(images)[0], 0, 1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_example_in_the_readme_runs_without_this_package(kind, exported, run_dir):
+    folder = exported[kind]
+    (example,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert len(example.splitlines()) == 5
+    image = random_images(19, 33, 3)
+    write_image(folder / "blurred.png", image)
+    absent = ("srn_tf", "tensorflow_addons")
+    hide = f"import sys; sys.modules.update(dict.fromkeys({absent})); "
+    subprocess.run([sys.executable, "-I", "-c", hide + example], cwd=folder, check=True)
+    expected = Deblurrer.from_run_dir(run_dir)(image)
+    np.testing.assert_allclose(read_image(folder / "deblurred.png").astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_readme_tells_signatures_and_provenance(kind, exported):
+    readme = (exported[kind] / "README.md").read_text()
+    parts = ["# SR-EDRB1", FORMATS[kind].file, "`serving_default`", "Step 1 "]
+    assert [part for part in parts if part not in readme] == []
+    assert json.loads((exported[kind] / "config.json").read_text())["training"] == {"max_steps": 1}
+    assert ("`float`" in readme) == (kind == "saved_model")
+
+
+def test_saved_model_cli_runs_it(exported, run_dir, tmp_path):
+    images = random_images(1, 20, 24, 3)
+    np.save(tmp_path / "images.npy", images)
+    command = [Path(sys.executable).with_name("saved_model_cli"), "run", "--tag_set=serve"]
+    command += ["--signature_def=serving_default", "--dir", exported["saved_model"]]
+    command += ["--inputs", f"image={tmp_path / 'images.npy'}", "--outdir", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+    expected = Deblurrer.from_run_dir(run_dir)(images[0])
+    (deblurred,) = np.load(tmp_path / "deblurred.npy")
+    np.testing.assert_allclose(deblurred.astype(int), expected, rtol=0, atol=1)
+
+
+def test_an_export_that_differs_from_the_network_is_removed(run_dir, tmp_path, monkeypatch):
+    def write_wrongly(model, folder):
+        (folder / "saved_model.pb").touch()
+        return lambda images: images
+
+    wrong = FORMATS["saved_model"]._replace(write=write_wrongly)
+    monkeypatch.setitem(formats.FORMATS, "saved_model", wrong)
+    with pytest.raises(RunError, match=r"differs from the Keras model by \d+ gray levels"):
+        export(run_dir, tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_an_earlier_export_is_replaced_and_only_when_asked(run_dir, tmp_path):
+    output, other = tmp_path / "exported", tmp_path / "other"
+    output.mkdir()
+    (output / FORMATS["onnx"].file).touch()
+    (output / "README.md").write_text("old")
+    with pytest.raises(InputError, match=r"exported exists: pass --overwrite"):
+        export(run_dir, output)
+    assert (output / "README.md").read_text() == "old"
+    export(run_dir, output, overwrite=True)
+    assert (output / "README.md").read_text() != "old"
+    assert not (output / FORMATS["onnx"].file).exists()
+    other.mkdir()
+    (other / FORMATS["onnx"].file).touch()
+    (other / "diary.txt").touch()
+    with pytest.raises(InputError, match="other is not an earlier export"):
+        export(run_dir, other, overwrite=True)
+    assert (other / "diary.txt").exists()
+
+
+def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(graph.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install -e '\.\[export\]'"):
+        graph.write_onnx(lively_model("SR-EDRB1"), tmp_path)
+
+
+def test_the_command_prints_the_largest_difference(run_dir, tmp_path):
+    command = [sys.executable, "-m", "srn_tf.export", f"--run_dir={run_dir}"]
+    command += [f"--output={tmp_path / 'exported'}"]
+    root = Path(__file__).parents[2]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert re.search(
+        r"at most [01] gray levels from the Keras model \(48x64 and 53x37\)", result.stdout
+    )

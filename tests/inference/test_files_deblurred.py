@@ -1,0 +1,317 @@
+"""`srn_tf.deblur` on files, folders and videos; most with a stand-in that inverts its image."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+from networks import lively_model, write_run
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import read_image, write_image
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference.image_files import Job, deblur_file, deblur_files, deblur_image, plan
+from srn_tf.inference.video_files import deblur_video
+
+
+def invert(image):
+    assert image.shape[2:] == (3,)
+    return np.iinfo(image.dtype).max - image
+
+
+def random_image(*shape, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_a_folder_keeps_its_structure_and_each_name(tmp_path):
+    blurred = tmp_path / "blurred"
+    for name in ("a.png", "a.jpg", "deep/er/b.TIF", "notes.txt", ".hidden/c.png", "deep/.d.png"):
+        touch(blurred / name)
+    names = ["a.jpg", "a.png", "deep/er/b.TIF"]
+    output = tmp_path / "sharp"
+    assert plan(blurred, output) == [Job(blurred / name, output / name) for name in names]
+
+
+def test_outputs_inside_of_the_input_folder_are_not_inputs(tmp_path):
+    touch(tmp_path / "a.png")
+    touch(tmp_path / "out" / "a.png")
+    assert plan(tmp_path, tmp_path / "out") == [Job(tmp_path / "a.png", tmp_path / "out" / "a.png")]
+
+
+def test_one_image_goes_to_a_file_or_into_a_folder(tmp_path):
+    image = tmp_path / "a.png"
+    touch(image)
+    assert plan(image, tmp_path / "b.jpg") == [Job(image, tmp_path / "b.jpg")]
+    assert plan(image, tmp_path / "out") == [Job(image, tmp_path / "out" / "a.png")]
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("in/a.png", "in/a.png"),
+        ("in/a.png", "in"),
+        ("in", "in"),
+        ("in/../in", "in"),
+        ("in", "."),  # in/in/a.png would become in/a.png
+    ],
+)
+def test_inputs_are_never_overwritten(tmp_path, source, output):
+    touch(tmp_path / "in" / "a.png")
+    touch(tmp_path / "in" / "in" / "a.png")
+    with pytest.raises(InputError, match=r"a\.png is an input: choose another --output"):
+        plan(tmp_path / source, tmp_path / output)
+
+
+def test_an_output_folder_above_the_input_is_fine(tmp_path):
+    touch(tmp_path / "in" / "a.png")
+    assert plan(tmp_path / "in", tmp_path) == [Job(tmp_path / "in" / "a.png", tmp_path / "a.png")]
+
+
+def test_sources_without_images_are_named(tmp_path):
+    (tmp_path / "clip.wmv").touch()
+    for source in (tmp_path, tmp_path / "clip.wmv", tmp_path / "missing"):
+        with pytest.raises(InputError, match=str(source)):
+            plan(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(6, 9), (6, 9, 3), (6, 9, 4)])
+def test_gray_stays_gray_and_alpha_is_kept(shape, dtype):
+    image = random_image(*shape, dtype=dtype)
+    expected = np.iinfo(dtype).max - image
+    if shape[2:] == (4,):
+        expected[..., 3] = image[..., 3]
+    deblurred = deblur_image(invert, image)
+    assert deblurred.dtype == dtype
+    np.testing.assert_array_equal(deblurred, expected)
+
+
+def test_comparison_shows_the_input_on_the_left(tmp_path):
+    image = random_image(5, 8, 3)
+    job = Job(tmp_path / "a.png", tmp_path / "new" / "b.png")
+    write_image(job.source, image)
+    deblur_file(invert, job, compare=True, max_megapixels=1)
+    shown = read_image(job.target)
+    np.testing.assert_array_equal(shown[:, :8], image)
+    np.testing.assert_array_equal(shown[:, 8:], 255 - image)
+
+
+def test_images_above_the_limit_are_refused_before_they_are_decoded(tmp_path):
+    path = tmp_path / "wide.png"
+    write_image(path, np.zeros((10, 101), np.uint8))
+    path.write_bytes(path.read_bytes()[:-20])  # decoding would fail
+    with pytest.raises(InputError, match=r"wide\.png has 0\.0 megapixels, more than"):
+        deblur_file(invert, Job(path, tmp_path / "out.png"), False, max_megapixels=1e-3)
+
+
+def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
+    jobs = [Job(tmp_path / name, tmp_path / "out" / name) for name in ("a.png", "b.png", "c.png")]
+    for job in jobs:
+        write_image(job.source, random_image(4, 4, 3))
+    jobs[0].source.write_text("text")
+    with pytest.raises(RunError, match=r"1 of 3 images failed:\n.*a\.png"):
+        deblur_files(invert, jobs, compare=False, max_megapixels=1)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
+
+
+def make_video(path, frames=6, size=(48, 64), codec="MJPG"):
+    height, width = size
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 12.5, (width, height))
+    for number in range(frames):
+        frame = np.full((height, width, 3), (200, 40, 20 * number), np.uint8)  # BGR
+        writer.write(frame)
+    writer.release()
+
+
+def read_video(path):
+    capture = cv2.VideoCapture(str(path))
+    fps, frames = capture.get(cv2.CAP_PROP_FPS), []
+    while True:
+        found, frame = capture.read()
+        if not found:
+            return fps, np.stack(frames)
+        frames.append(frame)
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv", ".webm"])
+def test_a_video_keeps_frames_size_and_rate(tmp_path, suffix):
+    make_video(tmp_path / "blurred.avi")
+    target = tmp_path / f"sharp{suffix}"
+    deblur_video(invert, tmp_path / "blurred.avi", target, compare=False)
+    fps, frames = read_video(target)
+    assert fps == pytest.approx(12.5)
+    assert frames.shape == (6, 48, 64, 3)
+    for number, frame in enumerate(frames):
+        np.testing.assert_allclose(frame.mean((0, 1)), (55, 215, 255 - 20 * number), atol=6)
+
+
+def test_a_compared_video_is_twice_as_wide(tmp_path):
+    make_video(tmp_path / "blurred.avi")
+    deblur_video(invert, tmp_path / "blurred.avi", tmp_path / "both.mkv", compare=True)
+    _, frames = read_video(tmp_path / "both.mkv")
+    assert frames.shape == (6, 48, 128, 3)
+    np.testing.assert_allclose(frames[0, :, :64].mean((0, 1)), (200, 40, 0), atol=6)
+    np.testing.assert_allclose(frames[0, :, 64:].mean((0, 1)), (55, 215, 255), atol=6)
+
+
+def test_a_truncated_video_is_named_and_its_frames_kept(tmp_path):
+    source, target = tmp_path / "blurred.avi", tmp_path / "sharp.avi"
+    make_video(source, frames=60, size=(240, 320))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(RunError, match=r"blurred\.avi ended after \d+ of 60 frames"):
+        deblur_video(invert, source, target, compare=False)
+    assert not target.exists()
+    assert 0 < len(read_video(tmp_path / "sharp.truncated.avi")[1]) < 60
+
+
+def test_unreadable_videos_are_named_and_leave_nothing(tmp_path):
+    source = tmp_path / "blurred.mp4"
+    source.write_bytes(b"no video")
+    for path in (source, tmp_path / "missing.mp4"):
+        with pytest.raises(InputError, match=path.name):
+            deblur_video(invert, path, tmp_path / "out.mp4", compare=False)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_videos_of_odd_size_are_refused_because_encoders_would_crop_them(tmp_path):
+    source, codec = tmp_path / "odd.avi", cv2.VideoWriter_fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(source), cv2.CAP_OPENCV_MJPEG, codec, 10, (63, 48))
+    writer.write(np.zeros((48, 63, 3), np.uint8))
+    writer.release()
+    with pytest.raises(InputError, match=r"odd size \(63x48\)"):
+        deblur_video(invert, source, tmp_path / "out.avi", compare=False)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+# The command itself, with a network.
+
+
+def deblur(*flags):
+    command = [sys.executable, "-m", "srn_tf.deblur", *map(str, flags)]
+    return subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
+    model = lively_model("SR-EDRB1")
+    run_dir, blurred, sharp = write_run(model, tmp_path / "run"), tmp_path / "in", tmp_path / "out"
+    images = {
+        "deep/16bit.png": random_image(20, 30, 3, dtype=np.uint16),
+        "alpha.png": random_image(20, 30, 4),
+        "gray.png": random_image(20, 30),
+        "pixel.png": random_image(1, 1, 3),
+        "narrow.png": random_image(37, 211, 3),
+    }
+    for name, image in images.items():
+        write_image(blurred / name, image)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    portrait = cv2.resize(random_image(4, 6, 3), (60, 40))
+    PIL.Image.fromarray(portrait).save(blurred / "portrait.jpg", exif=exif, quality=100)
+    content = (blurred / "narrow.png").read_bytes()
+    (blurred / "truncated.png").write_bytes(content[: len(content) // 2])
+    (blurred / "text.png").write_text("text")
+
+    flags = [f"--run_dir={run_dir}", f"--input={blurred}", f"--output={sharp}"]
+    result = deblur(*flags)
+    assert result.returncode == 1
+    assert "2 of 8 images failed" in result.stderr
+    assert "truncated.png" in result.stderr
+    assert "text.png" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert {path.relative_to(sharp).as_posix() for path in sharp.rglob("*.*")} == {
+        *images,
+        "portrait.jpg",
+    }
+    deblurrer = Deblurrer(model)
+    for name, image in images.items():
+        expected = deblur_image(deblurrer, image)
+        found = read_image(sharp / name)
+        assert found.dtype == image.dtype
+        np.testing.assert_allclose(found.astype(int), expected, rtol=0, atol=1)
+    expected = tmp_path / "expected.jpg"
+    write_image(expected, deblurrer(read_image(blurred / "portrait.jpg")))
+    found = PIL.Image.open(sharp / "portrait.jpg")
+    assert found.size == (40, 60)
+    assert found.getexif().get(0x0112, 1) == 1
+    difference = np.asarray(found).astype(int) - np.asarray(PIL.Image.open(expected))
+    assert np.abs(difference).mean() < 1
+
+    # Again without the broken files: everything is there already.
+    (blurred / "truncated.png").unlink()
+    (blurred / "text.png").unlink()
+    write_image(sharp / "gray.png", np.zeros((2, 2), np.uint8))
+    again = deblur(*flags)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "6 outputs exist and are kept" in again.stdout
+    assert read_image(sharp / "gray.png").shape == (2, 2)
+    redone = deblur(*flags, "--overwrite")
+    assert redone.returncode == 0
+    assert read_image(sharp / "gray.png").shape == (20, 30)
+
+
+def test_a_video_goes_through_the_command(tmp_path):
+    run_dir = write_run(lively_model("SR-EDRB1"), tmp_path / "run")
+    make_video(tmp_path / "clip.avi", frames=3)
+    result = deblur(
+        f"--run_dir={run_dir}", f"--input={tmp_path}/clip.avi", f"--output={tmp_path}/out"
+    )
+    assert result.returncode == 0, result.stderr
+    assert read_video(tmp_path / "out" / "clip.avi")[1].shape == (3, 48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--output=out"], "--input"),
+        (["--input=setup.py", "--output=out"], "setup.py"),
+        (["--input=nowhere.mp4", "--output=nowhere.mp4"], "is the input"),
+        (["--input=a.png", "--output=out", "--saved_model=folder"], "either --run_dir or"),
+        (["--input=a.png", "--output=out", "--tile=0"], "--tile"),
+        (["--input=a.png", "--output=clip.gif"], "clip.gif: this format cannot be written"),
+        (["--input=clip.mp4", "--output=clip.wmv"], "clip.wmv: this format cannot be written"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_one_line(flags, message):
+    result = deblur("--run_dir=nowhere", *flags)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# Runs the command with a stand-in that says what it was made from and inverts its images.
+COMMAND = """
+import numpy as np
+from srn_tf.common import cli
+from srn_tf import deblur
+
+def load(*arguments, **options):
+    print(arguments, options)
+    return lambda image: np.iinfo(image.dtype).max - image
+
+deblur.Deblurrer.from_run_dir = load
+cli.run(deblur.main)
+"""
+
+
+def test_the_command_hands_its_flags_on(tmp_path):
+    image = random_image(5, 8, 3)
+    write_image(tmp_path / "a.png", image)
+    flags = [f"--input={tmp_path}/a.png", f"--output={tmp_path}/out/b.png", "--run_dir=runs/X"]
+    flags += ["--checkpoint=best", "--tile=64", "--halo=8", "--compare"]
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", COMMAND, *flags]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    asked = "('runs/X', 'best') {'tile': 64, 'halo': 8, 'show_progress': True}"
+    assert asked in result.stdout
+    shown = read_image(tmp_path / "out/b.png")
+    np.testing.assert_array_equal(shown, np.hstack([image, 255 - image]))

@@ -1,0 +1,45 @@
+"""Which strategy is chosen, and what TF_CONFIG must say."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from srn_tf.common.errors import InputError
+from srn_tf.training.devices import is_multi_worker, make_strategy
+
+WORKERS = {"worker": ["localhost:1", "localhost:2"]}
+
+
+def set_config(monkeypatch, **config):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+
+
+def test_auto_is_one_device_unless_there_is_more(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert not is_multi_worker("auto")
+    assert make_strategy("auto").num_replicas_in_sync == 1
+    assert isinstance(make_strategy("mirrored"), tf.distribute.MirroredStrategy)
+    with pytest.raises(InputError, match="needs TF_CONFIG with a list of workers"):
+        make_strategy("multi_worker")
+
+
+def test_auto_joins_the_workers_of_tf_config(monkeypatch):
+    set_config(monkeypatch, cluster=WORKERS, task={"type": "worker", "index": 1})
+    assert is_multi_worker("auto")
+    assert not is_multi_worker("none")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"cluster": {**WORKERS, "chief": ["localhost:3"]}}, "jobs of the type 'chief'"),
+        ({"cluster": WORKERS}, "must tell which of the 2 workers this is"),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}, "must tell which"),
+        ({"cluster": []}, "not the JSON that TensorFlow expects"),
+    ],
+)
+def test_unusable_tf_config_is_refused(monkeypatch, config, message):
+    set_config(monkeypatch, **config)
+    with pytest.raises(InputError, match=message):
+        make_strategy("auto")

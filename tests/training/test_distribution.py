@@ -1,0 +1,132 @@
+"""Several devices and several workers compute what one computes."""
+
+import socket
+from contextlib import ExitStack
+
+import commands
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_tools.demo import make_demo
+from srn_tf.network.variants import get_variant
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.run import train
+
+STEPS = 5
+FLAGS = {
+    "variant": "SR-EDRB1",
+    "batch_size": "4",
+    "crop_size": "32",
+    "decay_steps": "1000",
+    "learning_rate": "1e-3",
+    "checkpoint_every": "1",
+    "keep_checkpoints": "10",
+    "log_every": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "demo"
+    make_demo(folder, train_pairs=8, test_pairs=3, height=64, width=64)
+    return folder
+
+
+def start_run(run_dir, data, environment=None, **changes):
+    flags = {**FLAGS, "data_dir": data, "run_dir": run_dir, **changes}
+    arguments = (f"--{name}={value}" for name, value in flags.items())
+    return commands.start("srn_tf.train", *arguments, **(environment or {}))
+
+
+def start_workers(run_dir, data, **changes):
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        ports = [one.getsockname()[1] for one in sockets]
+    return [
+        start_run(run_dir, data, commands.worker_environment(ports, index), **changes)
+        for index in range(2)
+    ]
+
+
+def finish(process):
+    try:
+        output, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return process.returncode, output
+
+
+def tensors(run_dir, step, part):
+    """All tensors of one part of a checkpoint ("net", "optimizer/_variables") as one vector."""
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / f"step-{step}"))
+    names = sorted(n for n in reader.get_variable_to_shape_map() if n.startswith(f"{part}/"))
+    assert names
+    return np.concatenate([reader.get_tensor(name).ravel() for name in names])
+
+
+def relative_difference(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+def assert_same_run(run_dir, expected):
+    # After one step, Adam keeps the aggregated and clipped gradient times 1 - beta1, and its
+    # square times 1 - beta2.
+    gradients = [tensors(folder, 1, "optimizer/_variables") for folder in (run_dir, expected)]
+    assert relative_difference(*gradients) < 1e-5
+    weights = [tensors(folder, STEPS, "net") for folder in (run_dir, expected)]
+    assert relative_difference(*weights) < 1e-5
+    assert relative_difference(weights[0], tensors(expected, 1, "net")) > 1e-3  # it did move
+
+
+@pytest.fixture(scope="module")
+def one_process(data, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "one"
+    status, output = finish(start_run(run_dir, data, max_steps=STEPS))
+    assert status == 0, output
+    return run_dir
+
+
+def test_two_workers_equal_one_process(data, one_process, tmp_path):
+    processes = start_workers(tmp_path / "two", data, max_steps=STEPS)
+    for process in processes:
+        status, output = finish(process)
+        assert status == 0, output
+    assert_same_run(tmp_path / "two", one_process)
+
+
+def test_two_mirrored_devices_equal_one_process(data, one_process, tmp_path):
+    config = TrainingConfig(
+        get_variant("SR-EDRB1"),
+        str(data),
+        batch_size=4,
+        crop_size=32,
+        decay_steps=1000,
+        learning_rate=1e-3,
+    )
+    options = RunOptions(
+        max_steps=STEPS, strategy="mirrored", checkpoint_every=1, keep_checkpoints=10
+    )
+    assert len(tf.config.list_logical_devices("CPU")) == 2
+    train(config, options, tmp_path / "two")
+    assert_same_run(tmp_path / "two", one_process)
+
+
+@pytest.mark.robust
+@pytest.mark.parametrize("victim", [0, 1])
+def test_killing_a_worker_ends_the_other_and_both_resume(data, tmp_path, victim):
+    run_dir = tmp_path / "run"
+    processes = start_workers(run_dir, data, max_steps=100_000, validate_every=0)
+    commands.wait_for(processes[0], "step 4/")
+    processes[victim].kill()
+    status, output = finish(processes[1 - victim])
+    assert status == 1, output
+    assert "another worker is gone" in output
+    processes[victim].communicate()
+    again = start_workers(run_dir, data, max_steps=12)
+    results = [finish(process) for process in again]
+    assert [status for status, _ in results] == [0, 0], results
+    assert "steps 0 to" not in results[0][1]
+    assert "is finished: 12 steps" in results[0][1]

@@ -1,0 +1,49 @@
+"""Eq. 3 and the total variation against NumPy."""
+
+import numpy as np
+import numpy_ops
+import pytest
+import tensorflow as tf
+
+from srn_tf.training.losses import multi_scale_loss, total_variation_loss
+
+
+@pytest.fixture(scope="module")
+def sharp():
+    return np.random.default_rng(0).uniform(0, 1, (2, 16, 24, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    rng = np.random.default_rng(1)
+    sizes = [(16, 24), (8, 12), (4, 6)]
+    return [tf.constant(rng.uniform(0, 1, (2, *size, 3)), tf.float32) for size in sizes]
+
+
+@pytest.mark.parametrize("rule", ["half_pixel", "legacy"])
+def test_loss_of_each_scale_is_the_mean_squared_error_to_the_halved_target(
+    predictions, sharp, rule
+):
+    halve = numpy_ops.RESIZE[rule][0]
+    targets = [sharp, halve(sharp), halve(halve(sharp))]
+    expected = [np.mean((a - b) ** 2) for a, b in zip(predictions, targets)]
+    np.testing.assert_allclose(multi_scale_loss(predictions, sharp, rule), expected, rtol=1e-5)
+
+
+def test_loss_of_the_targets_themselves_is_zero(sharp):
+    halved = numpy_ops.half_pixel_halve(sharp)
+    np.testing.assert_allclose(
+        multi_scale_loss([sharp, halved], sharp, "half_pixel"), 0, atol=1e-12
+    )
+
+
+def test_total_variation_sums_neighbours_differences_per_element(predictions):
+    expected = sum(
+        (np.abs(np.diff(image, axis=1)).sum() + np.abs(np.diff(image, axis=2)).sum()) / image.size
+        for image in (prediction.numpy() for prediction in predictions)
+    )
+    np.testing.assert_allclose(total_variation_loss(predictions), expected, rtol=1e-5)
+
+
+def test_total_variation_of_flat_images_is_zero():
+    assert total_variation_loss([tf.fill([1, 8, 8, 3], 0.7)]) == 0

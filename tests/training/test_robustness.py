@@ -1,0 +1,196 @@
+"""A run that is killed, whose disk is full or whose files rot goes on or ends as it should."""
+
+import random
+import resource
+import signal
+import time
+
+import commands
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_tools.demo import make_demo
+from srn_tf.common.errors import RunError
+from srn_tf.network.variants import get_variant
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.run import train
+from srn_tf.weights.run_folder import Checkpoints, checkpoint_steps, restore_newest
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "demo"
+    make_demo(folder, train_pairs=6, test_pairs=2, height=64, width=64)
+    return folder
+
+
+def make_checkpoints(folder, steps=(1, 2, 3)):
+    """Checkpoints of a variable that holds the step many times over."""
+    variable = tf.Variable(tf.zeros([1000]))
+    checkpoints = Checkpoints(folder, {"variable": variable}, keep=5)
+    for step in steps:
+        variable.assign(tf.fill([1000], float(step)))
+        checkpoints.save(step)
+    return checkpoints, variable
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "one bit flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["truncated", "one bit flipped", "deleted"])
+@pytest.mark.parametrize("suffix", [".data-00000-of-00001", ".index"])
+def test_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, capsys, how, suffix):
+    checkpoints, variable = make_checkpoints(tmp_path)
+    damage(tmp_path / f"step-3{suffix}", how)
+    assert checkpoints.restore() == 2
+    np.testing.assert_array_equal(variable, 2.0)
+    # Without its index a checkpoint does not exist; any other damage is said.
+    assert ("step-3" in capsys.readouterr().err) == ((how, suffix) != ("deleted", ".index"))
+
+
+def test_no_readable_checkpoint_is_an_error_and_no_checkpoint_is_none(tmp_path):
+    checkpoints, _ = make_checkpoints(tmp_path, steps=[1])
+    damage(tmp_path / "step-1.index", "truncated")
+    with pytest.raises(RunError, match=r"no checkpoint in .* can be read"):
+        checkpoints.restore()
+    assert restore_newest(tmp_path / "empty", lambda path: None) is None
+
+
+def test_full_disk_leaves_the_checkpoint_before_and_no_rest(tmp_path):
+    checkpoints, variable = make_checkpoints(tmp_path, steps=[1])
+    before = sorted(path.name for path in tmp_path.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(RunError, match=r"step 2 could not be written.*step 1 is intact"):
+            checkpoints.save(2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    variable.assign(tf.zeros([1000]))
+    assert checkpoints.restore() == 1
+    np.testing.assert_array_equal(variable, 1.0)
+
+
+def test_a_failed_save_leaves_every_other_checkpoint(tmp_path):
+    checkpoints, variable = make_checkpoints(tmp_path, steps=[40, 50])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    variable.assign(tf.zeros([1000]))
+    again = Checkpoints(tmp_path, {"variable": variable}, keep=5)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(RunError, match="step 50 is intact"):
+            checkpoints.save(4)
+        assert again.restore() == 50
+        again.save(50)  # it is there: nothing is written
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert checkpoint_steps(tmp_path) == [50, 40]
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    variable = tf.Variable(0.0)
+    checkpoints = Checkpoints(tmp_path, {"variable": variable}, keep=2)
+    for step in (1, 2, 3):
+        checkpoints.save(step)
+    assert checkpoint_steps(tmp_path) == [3, 2]
+
+
+def weights(run_dir, step):
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / f"step-{step}"))
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith(("net/", "optimizer/", "average/", "step/", "skipped/", "best_psnr/"))
+    }
+
+
+@pytest.mark.robust
+def test_killed_and_resumed_runs_end_with_the_same_bits(data, tmp_path):
+    steps, kills = 40, 10
+    flags = [
+        "--variant=SR-EDRB1",
+        f"--data_dir={data}",
+        "--batch_size=2",
+        "--crop_size=32",
+        "--decay_steps=40",
+        "--learning_rate=1e-3",
+        "--ema_decay=0.9",
+        "--deterministic",
+        "--checkpoint_every=3",
+        "--validate_every=7",
+        "--log_every=1",
+    ]
+    status, output = commands.run("srn_tf.train", *flags, f"--run_dir={tmp_path / 'whole'}")
+    assert status == 0, output
+    expected = weights(tmp_path / "whole", steps)
+    chance = random.Random(0)
+    moments = chance.sample(range(2, steps - 5), kills)
+    identical = 0
+    for number, moment in enumerate(moments):
+        run_dir = tmp_path / f"killed{number}"
+        process = commands.start("srn_tf.train", *flags, f"--run_dir={run_dir}")
+        commands.wait_for(process, f"step {moment}/")
+        time.sleep(chance.uniform(0, 0.2))  # anywhere in a step or in writing a checkpoint
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        status, output = commands.run("srn_tf.train", *flags, f"--run_dir={run_dir}")
+        assert status == 0, output
+        assert moment <= 3 or "steps 0 to" not in output  # it did go on from a checkpoint
+        found = weights(run_dir, steps)
+        assert found.keys() == expected.keys()
+        identical += all(found[name].tobytes() == expected[name].tobytes() for name in expected)
+    print(f"{identical} of {kills} killed and resumed runs are bit-identical")
+    assert identical == kills
+
+
+def poisoned(monkeypatch, victim):
+    """Makes the pixels of one pair NaN, as no image file could."""
+    import srn_tf.training.run as module
+
+    original = module.training_batches
+
+    def batches(*args, **kwargs):
+        def poison(blurred, sharp, index):
+            bad = tf.reshape(index == victim, [-1, 1, 1, 1])
+            return tf.where(bad, np.nan, blurred), sharp, index
+
+        return original(*args, **kwargs).map(poison)
+
+    monkeypatch.setattr(module, "training_batches", batches)
+
+
+def tiny_config(data):
+    return TrainingConfig(
+        get_variant("SR-EDRB1"), str(data), batch_size=2, crop_size=32, decay_steps=20
+    )
+
+
+def test_nonfinite_step_stops_names_the_file_and_keeps_the_weights(data, tmp_path, monkeypatch):
+    poisoned(monkeypatch, victim=4)
+    options = RunOptions(max_steps=6, checkpoint_every=1)
+    with pytest.raises(RunError, match=r"step (\d+): .*not finite") as caught:
+        train(tiny_config(data), options, tmp_path)
+    names = sorted((data / "train").glob("*/blur/*.png"))
+    assert str(names[4]) in str(caught.value)
+    step = checkpoint_steps(tmp_path / "checkpoints")[0] if list(tmp_path.glob("*/*.index")) else 0
+    assert f"step {step + 1}:" in str(caught.value)
+    for value in weights(tmp_path, step).values() if step else ():
+        assert not np.any(np.isnan(value))
+
+
+def test_skip_nonfinite_goes_on_and_counts(data, tmp_path, monkeypatch, capsys):
+    poisoned(monkeypatch, victim=4)
+    train(tiny_config(data), RunOptions(max_steps=6, skip_nonfinite=True, log_every=1), tmp_path)
+    assert "skipped 2" in capsys.readouterr().out  # pair 4 stands in one of three steps an epoch
+    assert not any(np.any(np.isnan(value)) for value in weights(tmp_path, 6).values())

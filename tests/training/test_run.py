@@ -1,0 +1,318 @@
+"""Training runs from the command to the report: resume, refusal, bad input."""
+
+import errno
+import json
+import shutil
+import signal
+
+import commands
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_tools.demo import make_demo
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.network.variants import get_variant
+from srn_tf.training.callbacks import read_metrics
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.interruptions import explained_errors
+from srn_tf.training.run import train
+from srn_tf.weights.run_folder import checkpoint_steps, load_model
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "demo"
+    make_demo(folder, train_pairs=4, test_pairs=2, height=64, width=64)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one_step(data, tmp_path_factory):
+    """The folder of a run of one step."""
+    run_dir = tmp_path_factory.mktemp("runs") / "one_step"
+    train(config(data), RunOptions(max_steps=1), run_dir)
+    return run_dir
+
+
+@pytest.fixture
+def own_data(data, tmp_path):
+    """A copy of the data that a test may break."""
+    return shutil.copytree(data, tmp_path / "own")
+
+
+def config(data, **changes):
+    fields = {"variant": get_variant("SR-EDRB1"), "batch_size": 2, "crop_size": 32}
+    return TrainingConfig(data_dir=str(data), **{**fields, "decay_steps": 20, **changes})
+
+
+def flags(data, run_dir, **changes):
+    fields = {"variant": "SR-EDRB1", "batch_size": 2, "crop_size": 32, "decay_steps": 20}
+    fields.update(data_dir=data, run_dir=run_dir, **changes)
+    return [f"--{name}={value}" for name, value in fields.items()]
+
+
+def test_one_step_of_the_real_command_leaves_a_complete_run_folder(data, tmp_path):
+    run_dir = tmp_path / "run"
+    arguments = flags(data, run_dir, max_steps=1, validate_every=1)
+    status, output = commands.run("srn_tf.train", *arguments)
+    assert status == 0, output
+    assert "blurred" in output
+    assert "deblurred" in output
+    assert "Traceback" not in output
+    stored = json.loads((run_dir / "config.json").read_text())
+    assert stored["variant"]["name"] == "SR-EDRB1"
+    assert stored["training"]["batch_size"] == 2
+    assert stored["command"][1:] == arguments
+    assert stored["versions"]["tensorflow"] == tf.__version__
+    assert checkpoint_steps(run_dir / "checkpoints") == [1]
+    assert checkpoint_steps(run_dir / "checkpoints" / "best") == [1]
+    assert list((run_dir / "logs").glob("events.*"))
+    first, validation = read_metrics(run_dir / "metrics.csv")
+    scales = sum(first[f"loss_scale{i}"] for i in (1, 2, 3))
+    assert first["loss"] == pytest.approx(scales, rel=1e-5)
+    assert {"psnr", "images_per_second", "data_wait", "learning_rate"} <= first.keys()
+    assert {"validation_psnr", "validation_ssim"} <= validation.keys()
+    # Two test pairs of 64x64: blurred | deblurred | sharp in two rows.
+    assert cv2.imread(str(run_dir / "comparison.png")).shape == (128, 192, 3)
+    assert cv2.imread(str(run_dir / "curves.png")).std() > 1
+    assert not list(run_dir.rglob("*partial*"))
+
+
+def test_resume_continues_the_step_count_and_a_finished_run_says_so(data, tmp_path, capsys):
+    train(config(data), RunOptions(max_steps=2), tmp_path)
+    train(config(data), RunOptions(max_steps=3), tmp_path)
+    assert "steps 2 to 3" in capsys.readouterr().out
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv")] == [1, 2, 3]
+    pictures = (tmp_path / "comparison.png").stat().st_mtime_ns
+    train(config(data), RunOptions(max_steps=3), tmp_path)
+    assert "is finished: 3 of 3 steps" in capsys.readouterr().out
+    assert (tmp_path / "comparison.png").stat().st_mtime_ns == pictures
+
+
+def test_resumed_run_equals_an_uninterrupted_one(data, tmp_path):
+    train(config(data, ema_decay=0.9), RunOptions(max_steps=3), tmp_path / "whole")
+    for steps in (1, 3):
+        train(config(data, ema_decay=0.9), RunOptions(max_steps=steps), tmp_path / "parts")
+    whole, parts = (load_model(tmp_path / name).get_weights() for name in ("whole", "parts"))
+    for a, b in zip(whole, parts):
+        np.testing.assert_allclose(a, b, atol=1e-7)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_saves_and_says_how_to_go_on(data, tmp_path, number):
+    arguments = flags(data, tmp_path / "run", max_steps=100_000, log_every=1)
+    process = commands.start("srn_tf.train", *arguments)
+    commands.wait_for(process, "step 2/")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "the same command goes on from there" in output
+    assert "Traceback" not in output
+    (step,) = checkpoint_steps(tmp_path / "run" / "checkpoints")
+    assert step >= 2
+    assert f"stopped at step {step}" in output
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("variant", {"variant": get_variant("SR-EDRB2")}),
+        ("seed", {"seed": 1}),
+        ("batch_size", {"batch_size": 1}),
+        ("crop_size", {"crop_size": 48}),
+        ("decay_steps", {"decay_steps": 21}),
+        ("learning_rate", {"learning_rate": 1e-3}),
+    ],
+)
+def test_run_folder_of_another_configuration_is_refused_by_field(data, one_step, field, changes):
+    with pytest.raises(InputError, match=f"was made with {field}"):
+        train(config(data, **changes), RunOptions(max_steps=2), one_step)
+    assert checkpoint_steps(one_step / "checkpoints") == [1]
+
+
+def test_init_from_starts_with_the_weights_of_another_run(data, one_step, tmp_path):
+    source = shutil.copytree(one_step, tmp_path / "source")
+    tuned = config(data, init_from=str(source), learning_rate=1e-9, seed=5)
+    train(tuned, RunOptions(max_steps=1), tmp_path / "run")
+    before, after = (load_model(folder).get_weights() for folder in (source, tmp_path / "run"))
+    for a, b in zip(before, after):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    other = config(data, variant=get_variant("w/o R"), init_from=str(source))
+    with pytest.raises(InputError, match="holds a SR-EDRB1, not a w/o R"):
+        train(other, RunOptions(max_steps=1), tmp_path / "other")
+    # Once it has begun, a run does not need its source any more.
+    shutil.rmtree(source)
+    train(tuned, RunOptions(max_steps=2), tmp_path / "run")
+    assert checkpoint_steps(tmp_path / "run" / "checkpoints")[0] == 2
+
+
+def first_image(folder, kind="blur"):
+    return sorted(folder.glob(f"train/*/{kind}/*.png"))[0]
+
+
+def missing_folder(folder):
+    shutil.rmtree(folder)
+    return str(folder)
+
+
+def empty_folder(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return str(folder)
+
+
+def no_partner(folder):
+    first_image(folder, "sharp").unlink()
+    return first_image(folder).stem
+
+
+def unequal_sizes(folder):
+    path = first_image(folder)
+    cv2.imwrite(str(path), np.zeros([64, 80, 3], np.uint8))
+    return str(path)
+
+
+def truncated(folder):
+    for path in folder.glob("train/*/blur/*.png"):  # all: the order of the batches is random
+        path.write_bytes(path.read_bytes()[:-400])
+    return "png is unreadable or truncated"
+
+
+@pytest.mark.parametrize(
+    "damage", [missing_folder, empty_folder, no_partner, unequal_sizes, truncated]
+)
+def test_bad_data_is_refused_by_name(own_data, tmp_path, damage):
+    named = damage(own_data)
+    with pytest.raises(InputError) as caught:
+        train(config(own_data), RunOptions(max_steps=2), tmp_path / "run")
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_crop_larger_than_an_image_is_refused_by_name(data, tmp_path):
+    with pytest.raises(InputError, match=r"64x64 pixels, smaller than the crop of 80x80"):
+        train(config(data, crop_size=80), RunOptions(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_crop_that_is_no_multiple_of_16_is_refused(data):
+    with pytest.raises(InputError, match="multiple of 16"):
+        config(data, crop_size=40)
+
+
+def test_run_without_any_checkpoint_left_starts_again_and_says_so(data, tmp_path, capsys):
+    train(config(data), RunOptions(max_steps=1), tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    train(config(data), RunOptions(max_steps=1), tmp_path)
+    assert "holds no checkpoint: starting at step 0" in capsys.readouterr().out
+
+
+def test_run_folder_that_cannot_be_made_is_refused(data, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"run folder .*file/run is not writable"):
+        train(config(data), RunOptions(), tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (tf.errors.ResourceExhaustedError(None, None, "OOM\nmore"), "raise --accumulate"),
+        (tf.errors.ResourceExhaustedError(None, None, "No space left on device"), "make room"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room"),
+        (tf.errors.UnavailableError(None, None, "Connection reset"), "another worker is gone"),
+        (tf.errors.InternalError(None, None, "Collective ops is aborted"), "another worker"),
+    ],
+)
+def test_what_ends_training_is_one_line_that_says_what_to_do(tmp_path, error, message):
+    with (
+        pytest.raises(RunError, match=message) as caught,
+        explained_errors([], tmp_path, several_workers=True),
+    ):
+        raise error
+    assert "\n" not in str(caught.value)
+
+
+def test_a_profile_is_written_for_short_runs_too(data, tmp_path):
+    train(config(data), RunOptions(max_steps=2, profile=True), tmp_path)
+    assert list((tmp_path / "logs").rglob("*.xplane.pb"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--variant=SR-EDRB9"], ["unknown variant 'SR-EDRB9'", "SR-EDRB3", "w/o R"]),
+        (["--variant=SS"], ["--data_dir is missing"]),
+        (["--data_dir=."], ["--variant is missing"]),
+        (["--variant=SS", "--no_such_flag=1"], ["Unknown command line flag 'no_such_flag'"]),
+        (["--variant=SS", "stray"], ["stray argument 'stray'"]),
+    ],
+)
+def test_bad_usage_exits_with_2_and_one_line(tmp_path, arguments, words):
+    run_dir = tmp_path / "run"
+    status, output = commands.run("srn_tf.train", f"--run_dir={run_dir}", *arguments)
+    assert status == 2
+    assert len(output.strip().splitlines()) == 1
+    assert all(word in output for word in words)
+    assert not run_dir.exists()
+
+
+def test_broken_test_images_are_found_before_training(data, own_data, tmp_path):
+    (blurred, *_) = sorted(own_data.glob("test/*/blur/*.png"))
+    content = blurred.read_bytes()
+    blurred.write_bytes(content[:-50])
+    with pytest.raises(InputError, match=f"{blurred.name} is unreadable or truncated"):
+        train(config(own_data), RunOptions(max_steps=1), tmp_path / "run")
+    blurred.unlink()
+    with pytest.raises(InputError, match="has no blurred partner"):
+        train(config(own_data), RunOptions(max_steps=1), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_test_images_there_are_curves_and_no_scores(own_data, tmp_path, capsys):
+    shutil.rmtree(own_data / "test")
+    for _ in range(2):
+        train(config(own_data), RunOptions(max_steps=1, validate_every=1), tmp_path / "run")
+        assert "no validation, and no scores" in capsys.readouterr().out
+    assert (tmp_path / "run" / "curves.png").exists()
+    assert not (tmp_path / "run" / "comparison.png").exists()
+    assert "validation_psnr" not in read_metrics(tmp_path / "run" / "metrics.csv")[-1]
+
+
+@pytest.mark.parametrize("broken", [1, 4])
+def test_an_unreadable_training_image_loses_no_step(own_data, tmp_path, broken):
+    for blurred in sorted(own_data.glob("train/*/blur/*.png"))[:broken]:
+        blurred.write_bytes(blurred.read_bytes()[:-50])
+    run_dir = tmp_path / "run"
+    with pytest.raises(InputError, match="is unreadable or truncated"):
+        train(config(own_data, batch_size=1), RunOptions(max_steps=20, log_every=1), run_dir)
+    done = 1 if broken == 1 else 0  # with seed 0 the first is the second to be drawn
+    assert run_dir.exists() == (done > 0)
+    assert checkpoint_steps(run_dir / "checkpoints") == [done] * done
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("batch_size", 0),
+        ("learning_rate", float("nan")),
+        ("ema_decay", 1.0),
+        ("seed", -1),
+        ("blur_subset", "sharp"),
+        ("mixed_precision", "float8"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_field(data, field, value):
+    with pytest.raises(InputError, match=f"{field} must be"):
+        config(data, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_steps", 0), ("validate_every", -5), ("validation_images", -1), ("strategy", "ps")],
+)
+def test_options_out_of_range_are_refused_by_field(field, value):
+    with pytest.raises(InputError, match=f"{field} must be"):
+        RunOptions(**{field: value})

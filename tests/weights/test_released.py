@@ -1,0 +1,193 @@
+"""Released checkpoints find their place, and the network then computes what the authors' does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+from srn_tf.common.errors import InputError
+from srn_tf.evaluation.scoring import trained_subset
+from srn_tf.network.model import build_model
+from srn_tf.weights.released import convert, import_weights
+from srn_tf.weights.run_folder import load_model
+
+FORMS = {"lstm": (1, True), "gray": (1, False), "color": (3, False)}  # channels, ConvLSTM
+
+
+class Released:
+    """A checkpoint as the authors publish it, with random weights."""
+
+    def __init__(self, name, folder):
+        self.name = name
+        channels, lstm = FORMS[name]
+        self.weights = reference.random_weights(channels, lstm)
+        self.path = reference.write_tf1_checkpoint(folder / "deblur.model", self.weights)
+        image = np.random.default_rng(1).uniform(0, 1, (1, 32, 48, 3)).astype(np.float32)
+        if channels == 1:  # R, G and B as a batch of three gray images
+            image = image.transpose(3, 1, 2, 0)
+        self.image = image
+        self.predictions = reference.forward(self.weights, self.image)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = Released(name, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return get
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_imported_network_computes_what_the_reference_does(released, run_dir, name):
+    checkpoint = released(name)
+    convert(checkpoint.path, name, run_dir)
+    model = load_model(run_dir)
+    assert model.variant.name == name
+    for mode, call in {"eager": model, "graph": tf.function(model)}.items():
+        predictions = call(tf.constant(checkpoint.image))
+        assert len(predictions) == len(checkpoint.predictions) == 3
+        for scale, (found, expected) in enumerate(zip(predictions, checkpoint.predictions)):
+            error = reference.relative_error(found, expected)
+            print(f"{name}, {mode}, scale {scale + 1}: relative error {error:.1e}")
+            assert error < 1e-5
+
+
+def test_run_folder_tells_where_its_weights_come_from(released, run_dir):
+    convert(released("gray").path, "gray", run_dir)
+    config = json.loads((run_dir / "config.json").read_text())
+    assert config["imported_from"] == released("gray").path
+    assert config["variant"]["name"] == "gray"
+    assert trained_subset(run_dir) == "blur"
+    assert config["variant"]["resize"] == "legacy"
+    assert (run_dir / "checkpoints" / "step-523000.index").exists()
+
+
+def test_the_folder_of_a_checkpoint_serves_as_well(released, run_dir):
+    path = Path(released("gray").path)
+    (path.parent / "checkpoint").write_text(f'model_checkpoint_path: "{path.name}"\n')
+    convert(str(path.parent), "gray", run_dir)
+    assert (run_dir / "checkpoints" / "step-523000.index").exists()
+
+
+def assert_refused(checkpoint, name, run_dir, *words):
+    with pytest.raises(InputError) as caught:
+        convert(str(checkpoint), name, run_dir)
+    message = str(caught.value)
+    for word in (str(checkpoint), *words):
+        assert word in message
+    assert "\n" not in message
+    assert not run_dir.exists()
+
+
+def test_missing_variable_is_named(released, run_dir, tmp_path):
+    weights = dict(released("gray").weights)
+    del weights["g_net/dec2_2/conv1/biases"]
+    path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
+    assert_refused(path, "gray", run_dir, "g_net/dec2_2/conv1/biases is missing")
+
+
+def test_left_over_variable_is_named(released, run_dir, tmp_path):
+    weights = {**released("gray").weights, "g_net/enc4_1/weights": np.zeros(3, np.float32)}
+    path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
+    assert_refused(path, "gray", run_dir, "g_net/enc4_1/weights")
+
+
+def test_variable_of_wrong_shape_is_named_with_both_shapes(released, run_dir, tmp_path):
+    weights = {**released("gray").weights, "g_net/enc1_1/biases": np.zeros(31, np.float32)}
+    path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
+    assert_refused(path, "gray", run_dir, "g_net/enc1_1/biases", "(31,)", "(32,)")
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [(held, asked) for held in FORMS for asked in FORMS if held != asked],
+)
+def test_checkpoint_of_another_model_is_recognised(released, run_dir, held, asked):
+    words = (f"it is a {held!r} checkpoint", f"--model={held}")
+    assert_refused(released(held).path, asked, run_dir, *words)
+
+
+def copied(checkpoint, folder):
+    """The data file of a copy of a checkpoint, to be damaged."""
+    for suffix in (".index", ".data-00000-of-00001"):
+        (folder / f"model{suffix}").write_bytes(Path(checkpoint + suffix).read_bytes())
+    return folder / "model.data-00000-of-00001"
+
+
+def test_checkpoint_that_is_not_there_is_named(run_dir, tmp_path):
+    assert_refused(tmp_path / "deblur.model-1", "gray", run_dir)
+
+
+def test_file_that_is_no_checkpoint_is_named(run_dir, tmp_path):
+    (tmp_path / "model.index").write_text("no checkpoint")
+    (tmp_path / "model.data-00000-of-00001").write_text("no checkpoint")
+    assert_refused(tmp_path / "model", "gray", run_dir)
+
+
+def test_truncated_checkpoint_is_named(released, run_dir, tmp_path):
+    data = copied(released("gray").path, tmp_path)
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size // 2)
+    assert_refused(tmp_path / "model", "gray", run_dir, "g_net/")
+
+
+def test_checkpoint_without_its_data_file_is_named(released, run_dir, tmp_path):
+    copied(released("gray").path, tmp_path).unlink()
+    assert_refused(tmp_path / "model", "gray", run_dir)
+
+
+def test_refused_checkpoint_leaves_the_network_as_it_was(released, tmp_path):
+    data = copied(released("gray").path, tmp_path)
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size // 2)
+    model = build_model("gray")
+    before = model.get_weights()
+    with pytest.raises(InputError):
+        import_weights(model, str(tmp_path / "model"))
+    for old, new in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_run_folder_in_use_is_refused_and_kept(released, run_dir):
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a run already"):
+        convert(released("gray").path, "gray", run_dir)
+    assert os.listdir(run_dir) == ["config.json"]
+    assert (run_dir / "config.json").read_text() == "{}"
+
+
+def test_command_imports_or_says_in_one_line_why_not(released, run_dir):
+    def command(model):
+        flags = [f"--checkpoint={released('color').path}", f"--model={model}"]
+        return subprocess.run(
+            [sys.executable, "-m", "srn_tf.convert", *flags, f"--run_dir={run_dir}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    wrong = command("lstm")
+    assert wrong.returncode == 2
+    (line,) = wrong.stderr.splitlines()
+    assert "it is a 'color' checkpoint" in line
+    assert not run_dir.exists()
+    right = command("color")
+    assert right.returncode == 0
+    assert f"{run_dir}: imported" in right.stdout
+    assert load_model(run_dir).variant.name == "color"
