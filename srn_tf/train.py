@@ -12,16 +12,10 @@ from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.data import CACHES, find_pairs, steps_per_epoch
+from srn_tf.common.options import options_of
+from srn_tf.data import find_pairs, steps_per_epoch
 from srn_tf.network.variants import Variant, get_variant, slug
-from srn_tf.training.configuration import (
-    PAPER_EPOCHS,
-    PRECISIONS,
-    STARTS,
-    STRATEGIES,
-    RunOptions,
-    TrainingConfig,
-)
+from srn_tf.training.configuration import PAPER_EPOCHS, RunOptions, TrainingConfig
 from srn_tf.training.run import train
 from srn_tf.weights.run_folder import read_config
 
@@ -42,52 +36,23 @@ flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs.")
 flags.DEFINE_string("run_dir", None, "Run folder; default runs/VARIANT.")
 flags.DEFINE_enum("preset", "paper", ["paper", "demo"], "Values of the flags that are not given.")
 
-# One flag for every other field of TrainingConfig and RunOptions.
-HELP = {
-    "blur_subset": "blur (plain mean of frames) or blur_gamma, where the data has both.",
-    "batch_size": "Pairs per step over all devices; the paper's is 16.",
-    "crop_size": "Side of the training crops in pixels, a multiple of 16; the paper's is 256.",
-    "augment": "Random flips and quarter turns; the paper has none.",
-    "learning_rate": "At the first step; the paper's is 1e-4.",
-    "end_learning_rate": "At the end of the schedule; the paper's is 1e-6.",
-    "decay_power": "Power of the polynomial decay; the paper's is 0.3.",
-    "decay_steps": "Length of the schedule in steps; the paper's is 2000 epochs of the data.",
-    "adam_epsilon": "Adam's epsilon; the paper's is 1e-8.",
-    "clip_norm": "Global norm to which the recurrent gradients are clipped; 0 is off, paper 3.",
-    "total_variation": "Weight of the total variation loss; the paper has none (0).",
-    "ema_decay": "Decay per step of the averaged weights used for inference; 0 is off.",
-    "mixed_precision": f"One of {', '.join(PRECISIONS)}; default none. Weights stay float32.",
-    "seed": "Of the initial weights, the order of the pairs and the crops; not negative.",
-    "start": f"Initial weights, one of {', '.join(STARTS)}; the paper's is xavier.",
-    "init_from": "Run folder whose weights the run starts from (fine-tuning).",
-    "max_steps": "The run ends after this many steps; default: the whole schedule.",
-    "accumulate": "Parts into which each batch is cut to save memory; default 1.",
-    "cache": f"Of decoded images, one of {', '.join(CACHES)}; default none.",
-    "strategy": f"One of {', '.join(STRATEGIES)}; default auto.",
-    "jit_compile": "Compile the gradients with XLA.",
-    "deterministic": "The same bits every time, also after a resume; slower on GPUs.",
-    "skip_nonfinite": "Leave out (and count) steps that are not finite instead of stopping.",
-    "log_every": "Steps between log lines; default 100.",
-    "checkpoint_every": "Steps between checkpoints; default 1000.",
-    "keep_checkpoints": "How many of the newest checkpoints are kept; default 3.",
-    "validate_every": "Steps between validations on whole test images; default 5000, 0 is never.",
-    "validation_images": "How many test images serve for validation and report; default 10.",
-    "profile": "Write a TensorBoard profile of ten steps.",
-}
+# One flag for every other option of TrainingConfig and RunOptions.
 _DEFINE = {
-    "int": flags.DEFINE_integer,
-    "float": flags.DEFINE_float,
-    "bool": flags.DEFINE_bool,
-    "str": flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+    str: flags.DEFINE_string,
 }
-for _field in (*dataclasses.fields(TrainingConfig), *dataclasses.fields(RunOptions)):
-    if _field.name in HELP:
-        _DEFINE[_field.type.split(" ")[0]](_field.name, None, HELP[_field.name])
+_OPTIONS = {**options_of(TrainingConfig), **options_of(RunOptions)}
+for _name in ("variant", "data_dir"):
+    del _OPTIONS[_name]
+for _name, _option in _OPTIONS.items():
+    _DEFINE[_option.type](_name, None, _option.help)
 
 
 def _given(configuration: type) -> dict:
     """The flags of this dataclass that stand on the command line."""
-    names = (field.name for field in dataclasses.fields(configuration) if field.name in HELP)
+    names = (field.name for field in dataclasses.fields(configuration) if field.name in _OPTIONS)
     return {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].value is not None}
 
 

@@ -4,5 +4,6 @@ errors.py   the two ways in which a command fails
 cli.py      one `run(main)` for all commands
 files.py    results appear whole or not at all
 images.py   reading and writing image files, strictly
+options.py  options: one description, type and range each, for flags, help and checks
 keras.py    the one Keras of the package
 """

@@ -1,5 +1,6 @@
 """Pairs of blurred and sharp images: found on disk, inflated on the host, cropped on the device.
 
+    caches.py     the names of the caches
     pairs.py      which files belong together
     order.py      which pair and which window is used when: a pure function of (seed, step)
     frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
@@ -15,7 +16,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "frames": ["CACHES", "input_error", "read_pair"],
+        "caches": ["CACHES"],
+        "frames": ["input_error", "read_pair"],
         "order": ["steps_per_epoch"],
         "pairs": ["Pair", "find_pairs"],
         "pipeline": ["training_batches"],
