@@ -24,7 +24,6 @@ import tqdm
 from srn_tf.common.errors import InputError
 from srn_tf.network.model import WIDTHS, ScaleNet, ScaleRecurrentNet
 from srn_tf.network.resize import double, halve
-from srn_tf.network.variants import Variant
 
 # What a tile and its halo may measure, in pixels times images of a batch: the feature maps of the
 # paper's network then need about 1 GB. Without strides they are wider at full size, by this factor.
@@ -32,7 +31,6 @@ _LARGEST_AREA = 1200**2
 _FLAT_FACTOR = WIDTHS[-1] // WIDTHS[0]
 _SMALLEST_TILE = 64  # for networks whose halo alone is larger than that
 
-_RECURRENT_REACH = {"conv_lstm": 1, "conv_rnn": 2, "conv_gru": 2, "conv": 1, "none": 0}
 _STRIP = 512  # rows of an image that are halved at a time; even
 
 
@@ -64,32 +62,9 @@ class Span(NamedTuple):
         return Span(*(edge // factor for edge in self))
 
 
-def receptive_field(variant: Variant) -> tuple[int, int]:
-    """How far one pixel of a prediction sees, in pixels of its scale.
-
-    Returns:
-      The reach to the top and left, and to the bottom and right. They differ because TensorFlow
-      pads strided convolutions more at the bottom and right.
-    """
-    conv = variant.kernel_size // 2 * np.ones(2, int)
-    if variant.encoder_decoder:
-        strided, up = (
-            conv + np.array([-1, 1]),
-            np.array([2, 1]),
-        )  # `up`: a deconvolution, at its output
-    else:
-        strided, up = conv, conv
-    blocks = variant.blocks * 2 * conv
-    middle, large = math.isqrt(variant.downsampling), variant.downsampling  # pixels per step
-    encoder = conv + blocks + strided + middle * (blocks + strided) + large * blocks
-    decoder = large * blocks + middle * (up + blocks) + up + blocks + conv
-    before, after = encoder + large * _RECURRENT_REACH[variant.recurrent] + decoder
-    return int(before), int(after)
-
-
-def exact_halo(variant: Variant) -> int:
+def exact_halo(net: ScaleNet) -> int:
     """The smallest halo that changes nothing: 100 pixels for SR-EDRB3, 188 for SRN."""
-    return _round_up(max(receptive_field(variant)), variant.downsampling)
+    return _round_up(int(max(net.reach)), net.variant.downsampling)
 
 
 def spans(size: int, tile: int, halo: int, multiple: int) -> list[Span]:
@@ -131,7 +106,7 @@ class TiledNetwork:
         self.variant = model.variant
         multiple = self.variant.downsampling
         self._tile = None if tile is None else _round_up(tile, multiple)
-        self._halo = exact_halo(self.variant) if halo is None else _round_up(halo, multiple)
+        self._halo = exact_halo(model.nets[0]) if halo is None else _round_up(halo, multiple)
         self._show_progress = show_progress
         functions = {net: _as_function(net) for net in model.nets}
         self._functions = [functions[net] for net in model.nets]

@@ -4,168 +4,136 @@ All are Keras layers on `[B, H, W, C]`, SAME-padded as TensorFlow pads (a stride
 more at the bottom and right), weights Xavier uniform, biases zero (Sec. 4). ReLU follows every
 convolution and deconvolution but the second of a ResBlock and the last of the network; there is
 none after the sum of a ResBlock. That is what the released code does.
+
+Each layer knows its `reach`: how far an output sees, `[to the top or left, to the bottom or
+right]`, in pixels of the larger of its sides (the input, or a deconvolution's output).
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
+from srn_tf.network.variants import Variant
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class PlainBlock(keras.layers.Layer):
-    """Two convolutions with ReLU: what SR-ED and SR-Flat have in place of a ResBlock.
+class Conv(keras.layers.Conv2D):
+    """A SAME-padded convolution, with ReLU unless `activation` says otherwise."""
 
-    Args:
-      filters: number of channels, in and out.
-      kernel_size: of both convolutions, in pixels.
-    """
+    def __init__(self, filters: int, kernel_size: int, activation: str | None = "relu", **kwargs):
+        super().__init__(filters, kernel_size, padding="same", activation=activation, **kwargs)
+        padding = (kernel_size - self.strides[0]) // 2  # at the top and left
+        self.reach = np.array([padding, kernel_size - 1 - padding])
 
-    second_activation = "relu"
 
-    def __init__(self, filters: int, kernel_size: int = 3, **kwargs):
+class Deconv(keras.layers.Conv2DTranspose):
+    """A 4x4 deconvolution of stride 2, with ReLU unless `activation` says otherwise."""
+
+    def __init__(self, filters: int, activation: str | None = "relu", **kwargs):
+        super().__init__(filters, 4, strides=2, padding="same", activation=activation, **kwargs)
+        self.reach = np.array([2, 1])
+
+
+class ResBlock(keras.layers.Layer):
+    """x + conv(relu(conv(x))) (Sec. 3.2; no batch normalisation)."""
+
+    def __init__(self, filters: int, kernel_size: int, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.conv1 = conv("conv1", filters, kernel_size)
-        self.conv2 = conv("conv2", filters, kernel_size, activation=self.second_activation)
+        self.conv1 = Conv(filters, kernel_size, name="conv1")
+        self.conv2 = Conv(filters, kernel_size, activation=None, name="conv2")
+        self.reach = self.conv1.reach + self.conv2.reach
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return x + self.conv2(self.conv1(x))
+
+
+class PlainBlock(keras.layers.Layer):
+    """relu(conv(relu(conv(x)))): what SR-ED and SR-Flat have in place of a ResBlock."""
+
+    def __init__(self, filters: int, kernel_size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.conv1 = Conv(filters, kernel_size, name="conv1")
+        self.conv2 = Conv(filters, kernel_size, name="conv2")
+        self.reach = self.conv1.reach + self.conv2.reach
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conv2(self.conv1(x))
 
-    def get_config(self) -> dict:
-        config = {"filters": self.filters, "kernel_size": self.kernel_size}
-        return {**super().get_config(), **config}
 
+class InBlock(keras.layers.Layer):
+    """A convolution of the input images to `filters` channels, then ResBlocks."""
 
-@keras.utils.register_keras_serializable("srn_tf")
-class ResBlock(PlainBlock):
-    """x + conv(relu(conv(x))) (Sec. 3.2; no batch normalisation)."""
-
-    second_activation = None
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return x + super().call(x)
-
-
-BLOCKS = {"residual": ResBlock, "plain": PlainBlock}
-
-
-class _Stage(keras.layers.Layer):
-    """A row of equal blocks and one more convolution, which the subclasses place.
-
-    Args:
-      filters: number of channels of the blocks.
-      blocks: how many there are.
-      block: "residual" or "plain".
-      kernel_size: of all convolutions, in pixels.
-    """
-
-    def __init__(
-        self,
-        filters: int,
-        blocks: int = 3,
-        block: str = "residual",
-        kernel_size: int = 3,
-        **kwargs,
-    ):
+    def __init__(self, filters: int, variant: Variant, **kwargs):
         super().__init__(**kwargs)
-        self._options = {
-            "filters": filters,
-            "blocks": blocks,
-            "block": block,
-            "kernel_size": kernel_size,
-        }
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.blocks = [
-            BLOCKS[block](filters, kernel_size, name=f"block{i + 1}") for i in range(blocks)
-        ]
-
-    def _run_blocks(self, x: tf.Tensor) -> tf.Tensor:
-        for block in self.blocks:
-            x = block(x)
-        return x
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), **self._options}
-
-
-@keras.utils.register_keras_serializable("srn_tf")
-class EBlock(_Stage):
-    """A convolution of stride 2, then the blocks: halves the size.
-
-    Args:
-      stride: of the convolution; 1 in SR-Flat and SR-RB, which keep the size.
-    """
-
-    def __init__(self, filters: int, *args, stride: int = 2, **kwargs):
-        super().__init__(filters, *args, **kwargs)
-        self.stride = stride
-        self.conv = conv("conv", filters, self.kernel_size, strides=stride)
+        self.conv = Conv(filters, variant.kernel_size, name="conv")
+        self.blocks = _blocks(filters, variant)
+        self.reach = self.conv.reach + _sum_of_reach(self.blocks)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self._run_blocks(self.conv(x))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "stride": self.stride}
+        return _run(self.blocks, self.conv(x))
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class InBlock(EBlock):
-    """A convolution of the input images, then the blocks: keeps the size."""
+class EBlock(keras.layers.Layer):
+    """A convolution of stride 2 to `filters` channels, then ResBlocks: halves the size."""
 
-    def __init__(self, *args, stride: int = 1, **kwargs):
-        super().__init__(*args, stride=stride, **kwargs)
+    def __init__(self, filters: int, variant: Variant, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = Conv(filters, variant.kernel_size, strides=variant.stride, name="conv")
+        self.blocks = _blocks(filters, variant)
+        self.reach = self.conv.reach + variant.stride * _sum_of_reach(self.blocks)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return _run(self.blocks, self.conv(x))
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class DBlock(_Stage):
-    """The blocks, then a 4x4 deconvolution of stride 2 to half as many channels: doubles the size.
+class DBlock(keras.layers.Layer):
+    """ResBlocks of `filters` channels, then a deconvolution to half of them: doubles the size.
 
-    Args:
-      stride: 2, or 1 for a convolution in place of the deconvolution (SR-Flat and SR-RB).
+    SR-Flat and SR-RB, which keep the size, have a convolution in its place.
     """
 
-    def __init__(self, filters: int, *args, stride: int = 2, **kwargs):
-        super().__init__(filters, *args, **kwargs)
-        self.stride = stride
-        if stride == 1:
-            self.up = conv("conv", filters // 2, self.kernel_size)
+    def __init__(self, filters: int, variant: Variant, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = _blocks(filters, variant)
+        if variant.encoder_decoder:
+            self.up = Deconv(filters // 2, name="deconv")
         else:
-            self.up = keras.layers.Conv2DTranspose(
-                filters // 2, 4, strides=stride, padding="same", activation="relu", name="deconv"
-            )
+            self.up = Conv(filters // 2, variant.kernel_size, name="conv")
+        self.reach = variant.stride * _sum_of_reach(self.blocks) + self.up.reach
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.up(self._run_blocks(x))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "stride": self.stride}
+        return self.up(_run(self.blocks, x))
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class OutBlock(_Stage):
-    """The blocks, then a linear convolution to an image, in float32 also under mixed precision.
+class OutBlock(keras.layers.Layer):
+    """ResBlocks of `filters` channels, then a linear convolution to an image.
 
-    Args:
-      channels: of the image, 1 or 3.
+    The image is float32 also under mixed precision.
     """
 
-    def __init__(self, filters: int, *args, channels: int = 3, **kwargs):
-        super().__init__(filters, *args, **kwargs)
-        self.channels = channels
-        self.conv = conv("conv", channels, self.kernel_size, activation=None, dtype="float32")
+    def __init__(self, filters: int, variant: Variant, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = _blocks(filters, variant)
+        self.conv = Conv(
+            variant.channels, variant.kernel_size, activation=None, dtype="float32", name="conv"
+        )
+        self.reach = _sum_of_reach(self.blocks) + self.conv.reach
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.conv(self._run_blocks(x))
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "channels": self.channels}
+        return self.conv(_run(self.blocks, x))
 
 
-def conv(name: str, filters: int, kernel_size: int, **kwargs) -> keras.layers.Conv2D:
-    """A SAME-padded convolution, with ReLU unless `activation` says otherwise."""
-    kwargs = {"activation": "relu", **kwargs}
-    return keras.layers.Conv2D(filters, kernel_size, padding="same", name=name, **kwargs)
+def _blocks(filters: int, variant: Variant) -> list[keras.layers.Layer]:
+    kind = {"residual": ResBlock, "plain": PlainBlock}[variant.block]
+    return [kind(filters, variant.kernel_size, name=f"block{i + 1}") for i in range(variant.blocks)]
+
+
+def _run(layers: list[keras.layers.Layer], x: tf.Tensor) -> tf.Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _sum_of_reach(layers: list[keras.layers.Layer]) -> np.ndarray:
+    return sum(layer.reach for layer in layers)

@@ -6,6 +6,7 @@ scale 1 of the paper, the size of the input.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
@@ -17,7 +18,6 @@ from srn_tf.network.variants import Variant, get_variant
 WIDTHS = (32, 64, 128)  # channels of InBlock and OutBlock, of the middle, of the bottleneck
 
 
-@keras.utils.register_keras_serializable("srn_tf")
 class ScaleNet(keras.layers.Layer):
     """What is done at one scale: Net_SR of Eq. 1, that is Net_E, ConvLSTM and Net_D of Eq. 2.
 
@@ -37,20 +37,26 @@ class ScaleNet(keras.layers.Layer):
     def __init__(self, variant: Variant, **kwargs):
         super().__init__(**kwargs)
         self.variant = variant
-        body = {
-            "blocks": variant.blocks,
-            "block": variant.block,
-            "kernel_size": variant.kernel_size,
-        }
         small, middle, large = WIDTHS
-        stride = 2 if variant.encoder_decoder else 1
-        self.in_block = InBlock(small, **body, name="in_block")
-        self.eblock1 = EBlock(middle, stride=stride, **body, name="eblock1")
-        self.eblock2 = EBlock(large, stride=stride, **body, name="eblock2")
+        self.in_block = InBlock(small, variant, name="in_block")
+        self.eblock1 = EBlock(middle, variant, name="eblock1")
+        self.eblock2 = EBlock(large, variant, name="eblock2")
         self.recurrent = CELLS[variant.recurrent](large, name=variant.recurrent)
-        self.dblock1 = DBlock(large, stride=stride, **body, name="dblock1")
-        self.dblock2 = DBlock(middle, stride=stride, **body, name="dblock2")
-        self.out_block = OutBlock(small, channels=variant.channels, **body, name="out_block")
+        self.dblock1 = DBlock(large, variant, name="dblock1")
+        self.dblock2 = DBlock(middle, variant, name="dblock2")
+        self.out_block = OutBlock(small, variant, name="out_block")
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far one pixel of a prediction sees: its receptive field, in pixels of its scale.
+
+        `[to the top or left, to the bottom or right]`; they differ because TensorFlow pads strided
+        convolutions more at the bottom and right.
+        """
+        stride = self.variant.stride  # size of the next coarser pixels
+        coarse = self.eblock2.reach + stride * self.recurrent.reach + self.dblock1.reach
+        middle = self.eblock1.reach + stride * coarse + self.dblock2.reach
+        return self.in_block.reach + middle + self.out_block.reach
 
     def call(
         self, images: tf.Tensor, state: list[tf.Tensor] | None = None
@@ -69,15 +75,7 @@ class ScaleNet(keras.layers.Layer):
             decoded1 += encoded1
         return self.out_block(decoded1), state
 
-    def get_config(self) -> dict:
-        return {**super().get_config(), "variant": self.variant.to_dict()}
 
-    @classmethod
-    def from_config(cls, config: dict) -> ScaleNet:
-        return cls(**{**config, "variant": Variant.from_dict(config["variant"])})
-
-
-@keras.utils.register_keras_serializable("srn_tf")
 class ScaleRecurrentNet(keras.Model):
     """The whole network: a loop over scales from coarse to fine (Eq. 1).
 
@@ -92,9 +90,9 @@ class ScaleRecurrentNet(keras.Model):
       The predictions of all scales, finest first, float32, not clipped.
     """
 
-    def __init__(self, variant: Variant, **kwargs):
+    def __init__(self, variant: Variant):
         # Under mixed precision the pyramid stays float32; each layer inside casts for itself.
-        super().__init__(**{"name": "srn", "dtype": "float32", **kwargs})
+        super().__init__(name="srn", dtype="float32")
         self.variant = variant
         self.restored_step = None  # of the checkpoint that the weights come from
         if variant.shared_weights:
@@ -124,23 +122,11 @@ class ScaleRecurrentNet(keras.Model):
         cells = {id(net): net.recurrent for net in self.nets}.values()
         return [v for cell in cells if cell.state_count for v in cell.trainable_variables]
 
-    def get_config(self) -> dict:
-        return {"name": self.name, "variant": self.variant.to_dict()}
-
-    @classmethod
-    def from_config(cls, config: dict) -> ScaleRecurrentNet:
-        return _built(cls(Variant.from_dict(config["variant"]), name=config["name"]))
-
 
 def build_model(variant: str | Variant) -> ScaleRecurrentNet:
     """A new network with its variables made and initialised, from a variant or its name."""
     if isinstance(variant, str):
         variant = get_variant(variant)
-    return _built(ScaleRecurrentNet(variant))
-
-
-def _built(model: ScaleRecurrentNet) -> ScaleRecurrentNet:
-    # By a call: Keras' own build, as after loading, would leave the model's name out of variables'.
-    side = model.variant.size_multiple
-    model(tf.zeros([1, side, side, model.variant.channels]))
+    model = ScaleRecurrentNet(variant)
+    model(tf.zeros([1, variant.size_multiple, variant.size_multiple, variant.channels]))
     return model

@@ -9,62 +9,45 @@ elementwise product, `s` the logistic function.
 
 from __future__ import annotations
 
+import abc
+
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
-from srn_tf.network.layers import conv
+from srn_tf.network.layers import Conv
+from srn_tf.network.variants import RECURRENT
 
-_KERNEL_SIZE = 3
+State = list[tf.Tensor]
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class ConvCell(keras.layers.Layer):
-    """What all cells share: `filters` and a zero state. By itself, one convolution with ReLU.
-
-    It takes the place of the recurrent module in SS, SC, w/o R, SR-Flat and SR-RB.
+class Cell(keras.layers.Layer, abc.ABC):
+    """What stands in the bottleneck.
 
     Args:
       filters: number of channels of the features, the output and each tensor of the state.
+
+    Attributes:
+      state_count: number of tensors in the state.
+      reach: how far the output sees in the features, in their pixels, to each side.
     """
 
-    state_count = 0
+    state_count: int
+    reach: int
 
     def __init__(self, filters: int, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self._make_layers()
 
-    def _make_layers(self) -> None:
-        self.conv = conv("conv", self.filters, _KERNEL_SIZE)
-
-    def initial_state(self, features: tf.Tensor) -> list[tf.Tensor]:
+    def initial_state(self, features: tf.Tensor) -> State:
         """Zeros `[B, h, w, filters]` for features of that size."""
         return [tf.zeros_like(features) for _ in range(self.state_count)]
 
-    def call(
-        self, features: tf.Tensor, state: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return self.conv(features), state
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "filters": self.filters}
+    @abc.abstractmethod
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """The output and the new state."""
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class NoCell(ConvCell):
-    """Nothing in the bottleneck: the released `gray` and `color` models."""
-
-    def _make_layers(self) -> None:
-        pass
-
-    def call(
-        self, features: tf.Tensor, state: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return features, state
-
-
-@keras.utils.register_keras_serializable("srn_tf")
-class ConvLSTM2D(ConvCell):
+class ConvLSTM2D(Cell):
     """Convolutional LSTM; its state is `[c, h]`.
 
         i, j, f, o = W * [x, h] + b      (one convolution, split in this order)
@@ -76,19 +59,14 @@ class ConvLSTM2D(ConvCell):
     """
 
     state_count = 2
+    reach = 1
 
-    def _make_layers(self) -> None:
-        self.gates = conv(
-            "gates",
-            4 * self.filters,
-            _KERNEL_SIZE,
-            activation=None,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=1e-3),
-        )
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(filters, **kwargs)
+        start = keras.initializers.TruncatedNormal(stddev=1e-3)
+        self.gates = Conv(4 * filters, 3, activation=None, kernel_initializer=start, name="gates")
 
-    def call(
-        self, features: tf.Tensor, state: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         c, h = state
         i, j, f, o = tf.split(self.gates(tf.concat([features, h], axis=-1)), 4, axis=-1)
         c = c * tf.sigmoid(f + 1) + tf.sigmoid(i) * tf.tanh(j)
@@ -96,8 +74,7 @@ class ConvLSTM2D(ConvCell):
         return h, [c, h]
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class ConvRNN2D(ConvCell):
+class ConvRNN2D(Cell):
     """Convolutional Elman network (variant RNN); its state is `[h]`.
 
     h' = tanh(Wx * x + Wh * h + bx + bh)
@@ -105,21 +82,20 @@ class ConvRNN2D(ConvCell):
     """
 
     state_count = 1
+    reach = 2
 
-    def _make_layers(self) -> None:
-        self.input_conv = conv("input", self.filters, _KERNEL_SIZE, activation=None)
-        self.hidden_conv = conv("hidden", self.filters, _KERNEL_SIZE, activation=None)
-        self.output_conv = conv("output", self.filters, _KERNEL_SIZE)
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.input_conv = Conv(filters, 3, activation=None, name="input")
+        self.hidden_conv = Conv(filters, 3, activation=None, name="hidden")
+        self.output_conv = Conv(filters, 3, name="output")
 
-    def call(
-        self, features: tf.Tensor, state: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         h = tf.tanh(self.input_conv(features) + self.hidden_conv(state[0]))
         return self.output_conv(h), [h]
 
 
-@keras.utils.register_keras_serializable("srn_tf")
-class ConvGRU2D(ConvCell):
+class ConvGRU2D(Cell):
     """Convolutional gated recurrent unit, the third choice of Sec. 3.1; its state is `[h]`.
 
     z, r = s(W * [x, h] + b)         (one convolution, split in this order)
@@ -128,14 +104,14 @@ class ConvGRU2D(ConvCell):
     """
 
     state_count = 1
+    reach = 2
 
-    def _make_layers(self) -> None:
-        self.gates = conv("gates", 2 * self.filters, _KERNEL_SIZE, activation="sigmoid")
-        self.candidate = conv("candidate", self.filters, _KERNEL_SIZE, activation="tanh")
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.gates = Conv(2 * filters, 3, activation="sigmoid", name="gates")
+        self.candidate = Conv(filters, 3, activation="tanh", name="candidate")
 
-    def call(
-        self, features: tf.Tensor, state: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         (h,) = state
         z, r = tf.split(self.gates(tf.concat([features, h], axis=-1)), 2, axis=-1)
         n = self.candidate(tf.concat([features, r * h], axis=-1))
@@ -143,10 +119,28 @@ class ConvGRU2D(ConvCell):
         return h, [h]
 
 
-CELLS = {
-    "conv_lstm": ConvLSTM2D,
-    "conv_rnn": ConvRNN2D,
-    "conv_gru": ConvGRU2D,
-    "conv": ConvCell,
-    "none": NoCell,
-}
+class ConvCell(Cell):
+    """One convolution with ReLU in place of a recurrent module: SS, SC, w/o R, SR-Flat, SR-RB."""
+
+    state_count = 0
+    reach = 1
+
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.conv = Conv(filters, 3, name="conv")
+
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        return self.conv(features), state
+
+
+class NoCell(Cell):
+    """Nothing in the bottleneck: the released `gray` and `color` models."""
+
+    state_count = 0
+    reach = 0
+
+    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        return features, state
+
+
+CELLS = dict(zip(RECURRENT, (ConvLSTM2D, ConvRNN2D, ConvGRU2D, ConvCell, NoCell)))

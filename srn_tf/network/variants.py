@@ -21,6 +21,10 @@ class Published(NamedTuple):
     ssim: float
 
 
+# What stands in the bottleneck: the classes of recurrent.py, in this order.
+RECURRENT = ("conv_lstm", "conv_rnn", "conv_gru", "conv", "none")
+
+
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """A scale-recurrent network.
@@ -57,7 +61,7 @@ class Variant:
 
     def __post_init__(self):
         choices = {
-            "recurrent": ("conv_lstm", "conv_rnn", "conv_gru", "conv", "none"),
+            "recurrent": RECURRENT,
             "block": ("residual", "plain"),
             "channels": (1, 3),
             "resize": ("half_pixel", "legacy"),
@@ -83,9 +87,14 @@ class Variant:
         return cls(**fields, published=known.published if known else None)
 
     @property
+    def stride(self) -> int:
+        """By which each EBlock reduces and each DBlock enlarges: 2 or 1."""
+        return 2 if self.encoder_decoder else 1
+
+    @property
     def downsampling(self) -> int:
         """How many image pixels one bottleneck pixel spans at the same scale: 4 or 1."""
-        return 4 if self.encoder_decoder else 1
+        return self.stride**2
 
     @property
     def size_multiple(self) -> int:
