@@ -1,17 +1,28 @@
-"""Results appear whole or not at all: everything is written beside its place and then renamed."""
+"""Results appear whole or not at all: everything is written beside its place and then renamed.
+
+What a killed process leaves half-written is removed by the next one that writes there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
+import socket
+import stat
 import time
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
-_PARTIAL = ".partial-"
-_STALE_SECONDS = 24 * 3600
+from srn_tf.common.errors import InputError, RunError
+
+_PARTIAL = re.compile(r"\.partial-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\..*)?")
+_STALE_SECONDS = 24 * 3600  # for partial files of another machine, whose processes are not seen
+_LONGEST_SUFFIX = 16
 
 
 @contextlib.contextmanager
@@ -19,26 +30,154 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path in the folder of `path`; on success it is renamed to `path`.
 
     The temporary name keeps the suffix, from which image writers choose the format. It may become
-    a file or a folder (an existing folder at `path` is replaced). When the body raises, the
-    temporary file or folder is removed and `path` is as it was. Missing parent folders are made.
+    a file or a folder; its content is on the disk before it is renamed. What is at `path` is
+    replaced: a folder is moved aside as PATH.replaced-... until the new one stands in its place.
+    When the body raises, the temporary file or folder is removed and `path` is as it was. Missing
+    parent folders are made.
+
+    Raises:
+      InputError: before anything is written: `path` is a device, a pipe or a folder that cannot be
+        renamed, such as a link or a mount point.
+      RunError: `path` has become a folder in the meantime, which is kept.
     """
     path = Path(os.path.abspath(path))
+    aside = path.with_name(f"{path.name}.replaced-{_mark()}")
+    _check_place(path, aside)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}{_PARTIAL}{uuid.uuid4().hex[:8]}{path.suffix}")
+    _tidy_once(path.parent)
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
+    temporary = path.with_name(f".partial-{_mark()}{suffix}")
+    is_replaced = path.is_dir()
     try:
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        _flush(temporary)
+        if is_replaced and temporary.is_dir():
+            _exchange(temporary, path, aside)
+        elif temporary.is_dir() and path.is_dir() and any(path.iterdir()):
+            raise RunError(f"{path} was made by another process in the meantime: it is kept")
         else:
-            temporary.unlink(missing_ok=True)
+            os.replace(temporary, path)
+    finally:
+        _remove(temporary)
 
 
-def remove_stale_partials(folder: Path) -> None:
-    """Removes temporary files in `folder` that a killed process left more than a day ago."""
-    for path in folder.glob(f".*{_PARTIAL}*"):
-        if path.is_file() and time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            path.unlink(missing_ok=True)
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file that appears whole or not at all, as `written_beside`.
+
+    Raises:
+      OSError: the disk is full, or not writable.
+    """
+    with written_beside(path) as temporary:
+        temporary.write_bytes(content)
+        if temporary.stat().st_size != len(content):
+            raise OSError(f"{path}: could not be written whole (disk full?)")
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """As `write_bytes`, in UTF-8; undecodable parts of file names become their bytes again."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path: str | os.PathLike, value: object) -> None:
+    """As `write_bytes`: strict JSON, in which a number that is not finite is an error."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def remove_stale_partials(folder: str | os.PathLike) -> None:
+    """Removes from `folder` what killed processes left half-written.
+
+    These are the files of processes of this machine that are no more, and those of others after a
+    day.
+    """
+    for path in Path(folder).iterdir():
+        match = _PARTIAL.fullmatch(path.name)
+        if match and _is_stale(path, match["host"], int(match["pid"])):
+            _remove(path)
+
+
+def check_regular(path: str | os.PathLike) -> None:
+    """Refuses what cannot be read as a file: a pipe or a device would be waited for for ever.
+
+    Raises:
+      InputError: `path` is missing, a folder, a pipe or a device, or may not be looked at.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        raise InputError(f"{path} cannot be read: {reason(error)}") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise InputError(f"{path} is {kind}, not a file")
+
+
+def reason(error: Exception) -> str:
+    """What an OSError says, without number and path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _mark() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _check_place(path: Path, aside: Path) -> None:
+    if path.is_dir():
+        remedy = f"remove it yourself or choose another place than {path}"
+        if path.is_symlink() or os.path.ismount(path):
+            kind = "link" if path.is_symlink() else "mount point"
+            raise InputError(f"{path} is a {kind} and cannot be replaced: {remedy}")
+        try:  # only a trial tells: file systems in layers, for one, refuse
+            os.rename(path, aside)
+            os.rename(aside, path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be replaced ({reason(error)}): {remedy}") from None
+    elif path.exists():
+        check_regular(path)
+
+
+def _exchange(new: Path, path: Path, aside: Path) -> None:
+    os.rename(path, aside)
+    try:
+        os.rename(new, path)
+    except OSError:
+        os.rename(aside, path)
+        raise
+    shutil.rmtree(aside)
+
+
+def _flush(path: Path) -> None:
+    """Sends the content of a file, or of all files of a folder, to the disk."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1024)
+def _tidy_once(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # a folder that may be written and not read
+        remove_stale_partials(folder)
+
+
+def _is_stale(path: Path, host: str, pid: int) -> bool:
+    if host == socket.gethostname():
+        return not _is_alive(pid)
+    return time.time() - path.stat().st_mtime > _STALE_SECONDS
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
