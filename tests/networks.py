@@ -24,6 +24,8 @@ def lively_model(variant: str, **fields) -> ScaleRecurrentNet:
             variable.assign(rng.normal(0, 0.3, variable.shape))
         elif "gates" in variable.name:
             variable.assign(rng.normal(0, 0.02, variable.shape))
+        elif "upsample" in variable.name:
+            variable.assign_add(rng.normal(0, 0.02, variable.shape))
     last = model.nets[0].out_block.conv
     images = rng.uniform(0, 1, (1, 32, 32, model.variant.channels)).astype(np.float32)
     for _ in range(2):  # the prediction of a coarser scale is an input of the next

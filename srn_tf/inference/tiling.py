@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.network.model import WIDTHS, ScaleNet, ScaleRecurrentNet
-from srn_tf.network.resize import double, halve
+from srn_tf.network.resize import halve
+from srn_tf.network.upsampling import REACH
 
 # What a tile and its halo may measure, in pixels times images of a batch: the feature maps of the
 # paper's network then need about 1 GB. Without strides they are wider at full size, by this factor.
@@ -110,7 +112,7 @@ class TiledNetwork:
         self._show_progress = show_progress
         functions = {net: _as_function(net) for net in model.nets}
         self._functions = [functions[net] for net in model.nets]
-        self._state_count = model.nets[0].recurrent.state_count
+        self._upsample_image, self._upsample_state = model.upsample_image, model.upsample_state
 
     def fits(self, batch: int, height: int, width: int) -> bool:
         """Whether the finest scale of such a batch is computed in one piece."""
@@ -157,7 +159,8 @@ class TiledNetwork:
         Nobody would read the state of the finest scale, and it is the largest.
         """
         batch, height, width, _ = blurred.shape
-        reduction, count = self.variant.downsampling, self._state_count if level else 0
+        reduction = self.variant.downsampling
+        count = len(self._upsample_state) if level else 0
         state_shape = (batch, height // reduction, width // reduction, WIDTHS[-1])
         result = _Result(
             np.empty_like(blurred), [np.empty(state_shape, np.float32) for _ in range(count)]
@@ -182,11 +185,13 @@ class TiledNetwork:
         if coarse is None:
             prediction = images
             shape = (len(images), _length(rows_.outer), _length(cols_.outer), WIDTHS[-1])
-            state = [tf.zeros(shape)] * self._state_count
+            state = [tf.zeros(shape)] * len(self._upsample_state)
         else:
-            rule = self.variant.resize
-            prediction = _doubled(coarse.prediction, rows.outer, cols.outer, rule)
-            state = [_doubled(tensor, rows_.outer, cols_.outer, rule) for tensor in coarse.state]
+            prediction = _enlarged(self._upsample_image, coarse.prediction, rows.outer, cols.outer)
+            state = [
+                _enlarged(upsample, tensor, rows_.outer, cols_.outer)
+                for upsample, tensor in zip(self._upsample_state, coarse.state)
+            ]
         return self._functions[level](tf.concat([images, prediction], axis=-1), state)
 
     def _tiles(self, batch: int, height: int, width: int) -> list[tuple[Span, Span]]:
@@ -237,15 +242,17 @@ def _halved(images: np.ndarray, rule: str) -> np.ndarray:
     )
 
 
-def _doubled(images: np.ndarray, rows: slice, cols: slice, rule: str) -> tf.Tensor:
-    """What `double(images)[:, rows, cols]` would be, computed from that neighbourhood alone."""
-    # A sample is interpolated between two neighbours: one more on either side is enough.
+def _enlarged(
+    upsample: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, rows: slice, cols: slice
+) -> tf.Tensor:
+    """What `upsample(images)[:, rows, cols]` would be, computed from that neighbourhood alone."""
     crop, inside = [slice(None)], [slice(None)]
     for span, size in zip((rows, cols), images.shape[1:3]):
-        start, stop = max(span.start // 2 - 1, 0), min(-(-span.stop // 2) + 1, size)
+        start = max(span.start // 2 - REACH, 0)
+        stop = min(-(-span.stop // 2) + REACH, size)
         crop.append(slice(start, stop))
         inside.append(slice(span.start - 2 * start, span.stop - 2 * start))
-    return double(tf.constant(images[tuple(crop)]), rule)[tuple(inside)]
+    return upsample(tf.constant(images[tuple(crop)]))[tuple(inside)]
 
 
 def _length(span: slice) -> int:

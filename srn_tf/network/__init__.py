@@ -3,7 +3,8 @@
 variants.py        the networks of the paper: one frozen dataclass, one table
 layers.py          the blocks of Fig. 3: InBlock, EBlock, DBlock, OutBlock
 recurrent.py       the bottleneck that carries a state from scale to scale
-resize.py          halving and doubling between scales
+resize.py          bilinear halving and doubling
+upsampling.py      what enlarges image and state from scale to scale
 model.py           the loop over scales (Fig. 3, Eq. 1 and 2)
 initialisation.py  a start for short schedules: the network that returns its input
 """

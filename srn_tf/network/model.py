@@ -12,7 +12,8 @@ import tensorflow as tf
 from srn_tf.common.keras import keras
 from srn_tf.network.layers import DBlock, EBlock, InBlock, OutBlock
 from srn_tf.network.recurrent import CELLS
-from srn_tf.network.resize import double, image_pyramid
+from srn_tf.network.resize import image_pyramid
+from srn_tf.network.upsampling import make_upsampling
 from srn_tf.network.variants import Variant, get_variant
 
 WIDTHS = (32, 64, 128)  # channels of InBlock and OutBlock, of the middle, of the bottleneck
@@ -101,17 +102,24 @@ class ScaleRecurrentNet(keras.Model):
             self.nets = [
                 ScaleNet(variant, name=f"net{scale + 1}") for scale in range(variant.scales)
             ]
+        # One operator for the image and one for each tensor of the state, from scale to scale.
+        self.upsample_image = make_upsampling(
+            variant, variant.channels, dtype="float32", name="upsample_image"
+        )
+        self.upsample_state = [
+            make_upsampling(variant, WIDTHS[-1], name=f"upsample_state{i + 1}")
+            for i in range(self.nets[0].recurrent.state_count)
+        ]
 
     def call(self, blurred: tf.Tensor) -> list[tf.Tensor]:
-        rule = self.variant.resize
-        pyramid = image_pyramid(blurred, self.variant.scales, rule)
+        pyramid = image_pyramid(blurred, self.variant.scales, self.variant.resize)
         prediction, state = pyramid[-1], None  # the coarsest scale sees the blurred image twice
         predictions = []
         for net, blurred_here in zip(reversed(self.nets), reversed(pyramid)):
             if predictions:
                 # The image is handed on as data; gradients cross scales through the state alone.
-                prediction = double(tf.stop_gradient(prediction), rule)
-                state = [double(tensor, rule) for tensor in state]
+                prediction = self.upsample_image(tf.stop_gradient(prediction))
+                state = [enlarge(part) for enlarge, part in zip(self.upsample_state, state)]
             prediction, state = net(tf.concat([blurred_here, prediction], axis=-1), state)
             predictions.insert(0, prediction)
         return predictions

@@ -23,6 +23,8 @@ class Published(NamedTuple):
 
 # What stands in the bottleneck: the classes of recurrent.py, in this order.
 RECURRENT = ("conv_lstm", "conv_rnn", "conv_gru", "conv", "none")
+# How prediction and state are enlarged for the next finer scale: see upsampling.py.
+UPSAMPLINGS = ("bilinear", "deconvolution", "sub_pixel")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Variant:
       shared_weights: one network for all scales (Eq. 1), or an independent one for each.
       recurrent: the bottleneck: "conv_lstm", "conv_rnn" or "conv_gru" hand their state to the
         next finer scale; "conv" is one convolution in their place, "none" nothing at all.
+      upsampling: of prediction and state between scales: "bilinear" (the paper's), or learned with
+        the network: "deconvolution" or "sub_pixel" (convolution).
       block: "residual" (ResBlock) or "plain" (two convolutions without the skip inside).
       blocks: number of such blocks in each InBlock, EBlock, DBlock and OutBlock.
       encoder_decoder: strides, deconvolutions and long skips; False keeps every feature map at
@@ -42,8 +46,8 @@ class Variant:
       kernel_size: of the convolutions in pixels, odd; 3 in Table 1, 5 in the final model. Those
         of the recurrent module are always 3x3, the deconvolutions 4x4.
       channels: 3 (RGB) or 1 (gray; R, G and B of a photograph are deblurred as three images).
-      resize: "half_pixel" (TensorFlow 2) or "legacy" (TensorFlow 1.4, the released weights); both
-        are bilinear.
+      resize: "half_pixel" (TensorFlow 2) or "legacy" (TensorFlow 1.4, the released weights): the
+        rule of bilinear resizing, by which images are halved and, if `upsampling` is, doubled.
       published: the paper's numbers, or None.
     """
 
@@ -51,6 +55,7 @@ class Variant:
     scales: int = 3
     shared_weights: bool = True
     recurrent: str = "conv_lstm"
+    upsampling: str = "bilinear"
     block: str = "residual"
     blocks: int = 3
     encoder_decoder: bool = True
@@ -62,6 +67,7 @@ class Variant:
     def __post_init__(self):
         choices = {
             "recurrent": RECURRENT,
+            "upsampling": UPSAMPLINGS,
             "block": ("residual", "plain"),
             "channels": (1, 3),
             "resize": ("half_pixel", "legacy"),
@@ -126,13 +132,22 @@ TABLE1: tuple[Variant, ...] = (
     _BASE,
 )
 
+# What Sec. 3.1 names besides: a cell and two operators for upsampling. The paper prints no numbers.
+CHOICES: tuple[Variant, ...] = (
+    _replaced(_BASE, "SR-EDRB3-GRU", recurrent="conv_gru"),
+    _replaced(_BASE, "SR-EDRB3-Deconv", upsampling="deconvolution"),
+    _replaced(_BASE, "SR-EDRB3-SubPixel", upsampling="sub_pixel"),
+)
+
 RELEASED: tuple[Variant, ...] = (
     _replaced(_SRN, "lstm", channels=1, resize="legacy"),
     _replaced(_SRN, "gray", channels=1, resize="legacy", recurrent="none"),
     _replaced(_SRN, "color", resize="legacy", recurrent="none"),
 )
 
-VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (*TABLE1, _SRN, *RELEASED)}
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant for variant in (*TABLE1, _SRN, *CHOICES, *RELEASED)
+}
 
 
 def slug(name: str) -> str:

@@ -17,7 +17,9 @@ CASES = {
     "three networks": ("SC", {}, (64, 160), 48),
     "one scale": ("SS", {}, (60, 164), 50),
     "rnn": ("RNN", {}, (64, 160), 48),
-    "gru": ("SR-EDRB1", {"recurrent": "conv_gru"}, (64, 160), 48),
+    "gru": ("SR-EDRB3-GRU", {}, (64, 160), 48),
+    "deconvolution": ("SR-EDRB3-Deconv", {}, (64, 160), 48),
+    "sub-pixel": ("SR-EDRB3-SubPixel", {}, (64, 160), 48),
     "legacy": ("lstm", {"kernel_size": 3}, (160, 64), 44),
 }
 
