@@ -24,7 +24,7 @@ help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 	@echo "Variables:"
-	@echo "  VARIANT=SR-EDRB3     SS SC wo-R RNN SR-Flat SR-RB SR-ED SR-EDRB1 SR-EDRB2 SR-EDRB3 SRN lstm gray color"
+	@echo "  VARIANT=SR-EDRB3     SS SC wo-R RNN SR-Flat SR-RB SR-ED SR-EDRB1 SR-EDRB2 SR-EDRB3 SRN lstm gray color SR-EDRB3-GRU SR-EDRB3-Deconv SR-EDRB3-SubPixel"
 	@echo "  DATA=/path/GOPRO_Large   train or score on it with the paper's schedule (default: demo data)"
 	@echo "  RUN=runs/NAME        run folder (default: runs/VARIANT)"
 	@echo '  ARGS="--flag=..."    more flags for the command; --help after `$(PYTHON) -m srn_tf.train` lists them'

@@ -37,7 +37,9 @@ class TrainingConfig:
     """
 
     variant: Variant = required_option(  # noqa: RUF009  (a field, no shared default)
-        Variant, "Network: a row of Table 1, SRN, lstm, gray or color.", group=_NETWORK
+        Variant,
+        "Network: a row of Table 1, SRN, SR-EDRB3-GRU, -Deconv, -SubPixel, lstm, gray or color.",
+        group=_NETWORK,
     )
     data_dir: str = required_option(str, "Folder (or list file) of image pairs.", group=_NETWORK)
     blur_subset: str = option(
