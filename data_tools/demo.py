@@ -13,22 +13,18 @@ photographs keep orientation and colours. Lengths are pixels of the rendered ima
 
 from __future__ import annotations
 
-import json
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
-import tqdm
 from absl import flags
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-from data_tools.rendering import SUBSETS, write_pair
+from data_tools.rendering import SUBSETS, is_rendered, render_folder, write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
 
 # Names in `skimage.data`. Its `clock`, `cell` and `text` are left out: they are not sharp.
 PHOTOGRAPHS = {
@@ -92,34 +88,18 @@ def make_demo(
     settings = {"seed": seed, "pairs": counts, "height": height, "width": width}
     settings["shake"] = {"speed": list(SHAKE_SPEED), "roll": ROLL, "zoom": ZOOM}
     settings["photographs"] = {split: list(names) for split, names in PHOTOGRAPHS.items()}
-    if _holds(output, settings):
+    images = len(SUBSETS) * sum(counts.values())
+    if is_rendered(output / SETTINGS_FILE, settings, images, overwrite):
         return False
-    if output.exists() and not overwrite and (output.is_file() or any(output.iterdir())):
-        raise InputError(f"{output} exists and holds something else: remove it or pass --overwrite")
+    photographs = {split: [_load(name) for name in names] for split, names in PHOTOGRAPHS.items()}
+
+    def render(folder: Path, job: tuple[str, int]) -> None:
+        split, number = job
+        _render_pair(folder / split, photographs, split, number, (height, width), seed)
 
     jobs = [(split, number) for split, count in counts.items() for number in range(count)]
-    with written_beside(output) as temporary, ThreadPoolExecutor(max_workers=4) as pool:
-        photographs = {
-            split: [_load(name) for name in names] for split, names in PHOTOGRAPHS.items()
-        }
-
-        def render(job: tuple[str, int]) -> None:
-            split, number = job
-            _render_pair(temporary / split, photographs, split, number, (height, width), seed)
-
-        for _ in tqdm.tqdm(pool.map(render, jobs), "demo pairs", len(jobs), unit="pair"):
-            pass
-        (temporary / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+    render_folder(output / SETTINGS_FILE, settings, jobs, render)
     return True
-
-
-def _holds(output: Path, settings: dict) -> bool:
-    try:
-        found = json.loads((output / SETTINGS_FILE).read_text())
-    except (OSError, ValueError):
-        return False
-    images = sum(1 for _ in output.glob("*/GOPR*/*/*.png"))
-    return found == settings and images == len(SUBSETS) * sum(settings["pairs"].values())
 
 
 def _load(name: str) -> np.ndarray:
@@ -213,6 +193,18 @@ def shake_path(frames: int, generator: np.random.Generator) -> np.ndarray:
     return poses - poses[frames // 2]
 
 
+def transforms(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Matrices `[N, 2, 3]` from (x, y, 1) of an image of size (H, W) to (x, y) of the view."""
+    height, width = size
+    right, down, roll, zoom = poses.T
+    # Output pixel p samples the view at centre_in + R (p - centre_out) / zoom + shift.
+    cosine, sine = np.exp(-zoom) * (np.cos(roll), np.sin(roll))
+    x, y = (width - 1) / 2, (height - 1) / 2
+    across = (cosine, -sine, x + MARGIN + right - cosine * x + sine * y)
+    downwards = (sine, cosine, y + MARGIN + down - sine * x - cosine * y)
+    return np.stack([*across, *downwards], axis=1).reshape(-1, 2, 3)
+
+
 def render_frames(view: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """The 8-bit frames that a camera takes of a flat scene.
 
@@ -229,24 +221,12 @@ def render_frames(view: np.ndarray, poses: np.ndarray) -> np.ndarray:
     import tensorflow_addons as tfa
 
     height, width = (side - 2 * MARGIN for side in view.shape[:2])
-    right, down, roll, zoom = poses.T
-    # Output pixel p samples the view at centre_in + R (p - centre_out) / zoom + shift.
-    cosine, sine = np.exp(-zoom) * (np.cos(roll), np.sin(roll))
-    x, y = (width - 1) / 2, (height - 1) / 2
-    zero = np.zeros(len(poses))
-    transforms = np.stack(
-        [
-            *(cosine, -sine, x + MARGIN + right - cosine * x + sine * y),
-            *(sine, cosine, y + MARGIN + down - sine * x - cosine * y),
-            *(zero, zero),
-        ],
-        axis=1,
-    )
+    rows = transforms(poses, (height, width)).reshape(-1, 6)
     # On the CPU always, so that the same seed gives the same bytes on a machine with a GPU.
     with tf.device("/CPU:0"):
         frames = tfa.image.transform(
             tf.repeat(tf.constant(view[None], tf.float32), len(poses), axis=0),
-            tf.constant(transforms, tf.float32),
+            tf.constant(np.pad(rows, [(0, 0), (0, 2)]), tf.float32),
             interpolation="bilinear",  # tfa's default is nearest
             fill_mode="reflect",
             output_shape=(height, width),

@@ -8,10 +8,16 @@ under a camera curve of gamma 2.2. Frames are uint8 `[N, H, W, 3]`, RGB.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import tqdm
 
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.common.images import write_image
 
 GAMMA = 2.2
@@ -46,3 +52,41 @@ def write_pair(sequence: Path, name: str, frames: np.ndarray) -> None:
     images = (mean_of_values(frames), mean_of_light(frames), middle_frame(frames))
     for subset, image in zip(SUBSETS, images):
         write_image(sequence / subset / f"{name}.png", image)
+
+
+def is_rendered(settings_file: Path, settings: dict, images: int, overwrite: bool) -> bool:
+    """Whether the folder of `settings_file` holds exactly the data that `settings` describe.
+
+    Args:
+      settings_file: what `render_folder` writes beside the data.
+      settings: as given to `render_folder`.
+      images: how many PNGs the folder then holds.
+      overwrite: whether it may be replaced if it holds anything else.
+
+    Raises:
+      InputError: it holds anything else and may not be replaced.
+    """
+    folder = settings_file.parent
+    try:
+        found = json.loads(settings_file.read_text())
+    except (OSError, ValueError):
+        found = None
+    if found == settings and sum(1 for _ in folder.rglob("*.png")) == images:
+        return True
+    if folder.exists() and not overwrite and (folder.is_file() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists and holds something else: remove it or pass --overwrite")
+    return False
+
+
+def render_folder(
+    settings_file: Path, settings: dict, jobs: Sequence, render: Callable[[Path, object], None]
+) -> None:
+    """Calls `render(folder, job)` for every job; the folder appears whole or not at all.
+
+    `folder` is a temporary one that becomes that of `settings_file`.
+    """
+    with written_beside(settings_file.parent) as temporary, ThreadPoolExecutor(4) as pool:
+        done = pool.map(lambda job: render(temporary, job), jobs)
+        for _ in tqdm.tqdm(done, "pairs", len(jobs), unit="pair"):
+            pass
+        (temporary / settings_file.name).write_text(json.dumps(settings, indent=2) + "\n")
