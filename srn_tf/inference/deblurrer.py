@@ -8,6 +8,7 @@ rounded and cropped. A one-channel network takes R, G and B as three images.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,8 @@ class Deblurrer:
       halo: what the tiles overlap on each side, in pixels; None: the receptive field, with which
         tiles change nothing. Less is faster and inexact.
       show_progress: show a bar over the tiles of a large image.
+      on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
+        raises ends the work.
 
     Call arguments:
       image: uint8 or uint16 `[H, W, 3]`, RGB, 1x1 or larger. Other arrays raise InputError; when
@@ -40,8 +43,9 @@ class Deblurrer:
         tile: int | None = None,
         halo: int | None = None,
         show_progress: bool = False,
+        on_progress: Callable[[float], None] | None = None,
     ):
-        self._network = TiledNetwork(model, tile, halo, show_progress)
+        self._network = TiledNetwork(model, tile, halo, show_progress, on_progress)
 
     @classmethod
     def from_run_dir(

@@ -91,6 +91,8 @@ class TiledNetwork:
         about 1 GB, and the whole image when that does.
       halo: width of the margin in pixels; None for the receptive field. Less is faster and inexact.
       show_progress: show a bar while there is more than one tile to a scale.
+      on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
+        raises ends the work.
 
     Raises:
       InputError: tile below 1 or halo below 0.
@@ -102,6 +104,7 @@ class TiledNetwork:
         tile: int | None = None,
         halo: int | None = None,
         show_progress: bool = False,
+        on_progress: Callable[[float], None] | None = None,
     ):
         if (tile is not None and tile < 1) or (halo is not None and halo < 0):
             raise InputError(f"tile must be positive and halo not negative: {tile}, {halo}")
@@ -110,6 +113,7 @@ class TiledNetwork:
         self._tile = None if tile is None else _round_up(tile, multiple)
         self._halo = exact_halo(model.nets[0]) if halo is None else _round_up(halo, multiple)
         self._show_progress = show_progress
+        self._on_progress = on_progress
         functions = {net: _as_function(net) for net in model.nets}
         self._functions = [functions[net] for net in model.nets]
         self._upsample_image, self._upsample_state = model.upsample_image, model.upsample_state
@@ -132,9 +136,18 @@ class TiledNetwork:
         while len(pyramid) < self.variant.scales:
             pyramid.append(_halved(pyramid[-1], self.variant.resize))
         tiles = [self._tiles(*images.shape[:3]) for images in pyramid]
-        result = None
+        result, done = None, 0
+        total = sum(_area(rows, cols) for level in tiles for rows, cols in level)
+
+        def advance(area: int) -> None:
+            nonlocal done
+            done += area
+            bar.update(area)
+            if self._on_progress is not None:
+                self._on_progress(done / total)
+
         with tqdm.tqdm(
-            total=sum(_area(rows, cols) for level in tiles for rows, cols in level),
+            total=total,
             desc="tiles",
             unit="px",
             unit_scale=True,
@@ -143,7 +156,7 @@ class TiledNetwork:
         ) as bar:
             for level in reversed(range(self.variant.scales)):
                 # Popped, so that no image is held longer than needed.
-                result = self._run_scale(level, pyramid.pop(), tiles[level], result, bar)
+                result = self._run_scale(level, pyramid.pop(), tiles[level], result, advance)
         return result.prediction
 
     def _run_scale(
@@ -152,7 +165,7 @@ class TiledNetwork:
         blurred: np.ndarray,
         tiles: list[tuple[Span, Span]],
         coarse: _Result | None,
-        bar: tqdm.tqdm,
+        advance: Callable[[int], None],
     ) -> _Result:
         """The prediction, of the dtype of `blurred`, and the state; level 0, the finest, has none.
 
@@ -173,7 +186,7 @@ class TiledNetwork:
             rows_, cols_ = rows.reduced(reduction), cols.reduced(reduction)
             for whole, tensor in zip(result.state, state):
                 whole[:, rows_.core, cols_.core] = tensor[:, rows_.inner, cols_.inner]
-            bar.update(_area(rows, cols))
+            advance(_area(rows, cols))
         return result
 
     def _run_tile(

@@ -118,3 +118,12 @@ def test_one_graph_serves_all_sizes():
 def test_meaningless_options_are_refused(options):
     with pytest.raises(InputError, match="tile must be positive"):
         TiledNetwork(lively_model("SS"), **options)
+
+
+def test_progress_is_told_after_each_tile():
+    model, shares = lively_model("SR-EDRB1"), []
+    TiledNetwork(model, tile=32, halo=0, on_progress=shares.append)(
+        np.zeros((1, 64, 64, 3), np.uint8)
+    )
+    pixels = np.cumsum([16**2, 32**2] + 4 * [32**2])  # scale by scale, coarsest first
+    np.testing.assert_allclose(shares, pixels / pixels[-1])
