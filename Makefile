@@ -18,7 +18,7 @@ RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train ablation demo-data benchmark test test-robust lint clean
+.PHONY: help install train ablation demo-data benchmark test test-robust test-web lint clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -44,10 +44,13 @@ benchmark: .venv/.base ## measure the speed of the data pipeline and of training
 test: .venv/.test ## lint and run the tests (under 10 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest -m "not robust" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(PYTHON) -m pytest -m "not robust and not web" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-robust: .venv/.test ## kill training at random moments and compare the bits (long)
 	$(PYTHON) -m pytest -m robust $(ARGS)
+
+test-web: .venv/.web ## drop photographs on the page in a real browser (needs Chromium)
+	$(PYTHON) -m pytest -m web tests/serving $(ARGS)
 
 install: .venv/.base ## only create .venv
 
@@ -74,4 +77,8 @@ clean: ## remove .venv and caches; data, runs and results stay
 
 .venv/.test: .venv/.base
 	$(PYTHON) -m pip install --quiet -e ".[test,export]"
+	@touch $@
+
+.venv/.web: .venv/.test
+	$(PYTHON) -m pip install --quiet -e ".[web,test-web]"
 	@touch $@

@@ -15,6 +15,7 @@ ROOMS = (
     "inference",
     "evaluation",
     "exporting",
+    "serving",
     "training",
 )
 COMMANDS = len(ROOMS)  # a file at the top of srn_tf

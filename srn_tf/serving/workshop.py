@@ -1,0 +1,96 @@
+"""One photograph with the weights that were chosen, read, refused and written as `deblur` does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import read_image, write_image
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference.image_files import deblur_file, plan
+from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps, load_model
+
+
+def weights_here() -> list[str]:
+    """The run folders in runs/, where training puts them, that hold weights.
+
+    Raises:
+      InputError: there is none.
+    """
+    folders = sorted(path.parent for path in Path("runs").glob("*/config.json"))
+    found = [str(path) for path in folders if checkpoint_steps(checkpoint_folder(path))]
+    if not found:
+        raise InputError("no run folder with weights in runs/: train first, or pass --run_dir")
+    return found
+
+
+class Pictures(NamedTuple):
+    """Two PNGs of one size, as the browser shows them under a slider."""
+
+    before: Path
+    after: Path
+
+
+class Workshop:
+    """Deblurs one photograph at a time.
+
+    Args:
+      max_megapixels: refuse larger photographs before decoding them; 1 is 1e6 pixels.
+    """
+
+    def __init__(self, max_megapixels: float):
+        self.max_megapixels = max_megapixels
+        self._report: Callable[[float], None] = lambda share: None
+        self._load = functools.lru_cache(maxsize=4)(load_model)
+        self._deblurrer = functools.lru_cache(maxsize=8)(self._new_deblurrer)
+
+    def load(self, run_dir: str) -> None:
+        """Loads the weights of a run folder, so that the first photograph need not wait for them.
+
+        Raises:
+          InputError: no run folder, or it holds no checkpoint.
+        """
+        self._load(run_dir)
+
+    def deblur(
+        self,
+        photograph: Path,
+        run_dir: str,
+        tile: int | None,
+        halo: int | None,
+        report: Callable[[float], None],
+    ) -> Pictures:
+        """Writes the PNGs beside `photograph`.
+
+        Args:
+          photograph: an image file.
+          run_dir: the weights.
+          tile: as that of `Deblurrer`.
+          halo: as that of `Deblurrer`.
+          report: called with the share that is done; what it raises ends the work.
+
+        Raises:
+          InputError: `srn_tf.deblur` refuses this file, or the run folder is gone. The message is
+            the same, with the bare name of the photograph.
+          RunError: out of memory.
+        """
+        self._report = report
+        pictures = Pictures(
+            photograph.with_name(f"{photograph.stem}_before.png"),
+            photograph.with_name(f"{photograph.stem}_deblurred.png"),
+        )
+        try:
+            (job,) = plan(photograph, pictures.after)
+            deblur_file(self._deblurrer(run_dir, tile, halo), job, False, self.max_megapixels)
+            write_image(pictures.before, read_image(photograph))
+        except (InputError, RunError) as error:
+            raise type(error)(str(error).replace(str(photograph), photograph.name)) from None
+        return pictures
+
+    def _new_deblurrer(self, run_dir: str, tile: int | None, halo: int | None) -> Deblurrer:
+        return Deblurrer(
+            self._load(run_dir), tile, halo, on_progress=lambda share: self._report(share)
+        )

@@ -1,0 +1,53 @@
+"""Shows a page in the browser on which photographs are dropped to be deblurred.
+
+    python -m srn_tf.web --run_dir=runs/SR-EDRB3
+
+It is shown to this machine alone unless --host says otherwise, and asks no other host for anything.
+What is dropped on it is removed when it is closed.
+"""
+
+from __future__ import annotations
+
+import PIL.Image
+from absl import flags
+
+from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
+
+RUN_DIR = flags.DEFINE_multi_string(
+    "run_dir",
+    None,
+    "Run folder with weights to choose from; may be given several times. Default: those in runs/.",
+)
+HOST = flags.DEFINE_string(
+    "host",
+    "127.0.0.1",
+    "Address to listen on. 0.0.0.0 shows the page to everybody who reaches this machine.",
+)
+PORT = flags.DEFINE_integer("port", 7860, "Port to listen on.", lower_bound=1, upper_bound=65535)
+MAX_MEGAPIXELS = flags.DEFINE_float(
+    "max_megapixels", 30, "Refuse larger photographs, in millions of pixels.", lower_bound=0
+)
+
+
+def main() -> None:
+    """Shows the page until Ctrl-C."""
+    try:
+        from srn_tf.serving.page import serve
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "srn_tf":
+            raise
+        raise InputError(
+            f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
+        ) from None
+    from srn_tf.serving.workshop import Workshop, weights_here
+
+    PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
+    weights = RUN_DIR.value or weights_here()
+    workshop = Workshop(MAX_MEGAPIXELS.value)
+    workshop.load(weights[0])
+    serve(workshop, weights, HOST.value, PORT.value)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,117 @@
+"""A photograph on the page comes out as `srn_tf.deblur` writes it, or is refused with its line."""
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from srn_tf.common.errors import InputError
+from srn_tf.common.images import read_image, write_image
+from srn_tf.inference.image_files import deblur_file, plan
+from srn_tf.serving import workshop as module
+from srn_tf.serving.workshop import Workshop
+
+
+def invert(image):
+    return np.iinfo(image.dtype).max - image
+
+
+class Inverter:
+    """Stands in for `Deblurrer`: two tiles, and it remembers what it was made with."""
+
+    made = ()
+
+    def __init__(self, model, tile, halo, on_progress):
+        self.on_progress = on_progress
+        Inverter.made = (*Inverter.made, (model, tile, halo))
+
+    def __call__(self, image):
+        self.on_progress(0.5)
+        self.on_progress(1.0)
+        return invert(image)
+
+
+@pytest.fixture
+def workshop(monkeypatch):
+    monkeypatch.setattr(module, "Deblurrer", Inverter)
+    monkeypatch.setattr(module, "load_model", lambda run_dir: f"weights of {run_dir}")
+    monkeypatch.setattr(Inverter, "made", ())
+    return Workshop(max_megapixels=0.01)
+
+
+def ignore(share):
+    pass
+
+
+def photograph(path, *shape, dtype=np.uint8):
+    write_image(path, np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "dtype"),
+    [
+        ("color.jpg", (20, 30, 3), np.uint8),
+        ("gray.bmp", (20, 30), np.uint8),
+        ("alpha.png", (20, 30, 4), np.uint8),
+        ("deep.tif", (20, 30, 3), np.uint16),
+    ],
+)
+def test_the_png_is_what_the_command_writes(tmp_path, workshop, name, shape, dtype):
+    path = photograph(tmp_path / name, *shape, dtype=dtype)
+    (job,) = plan(path, tmp_path / "by_command.png")
+    deblur_file(invert, job, False, 1)
+    before, after = workshop.deblur(path, "run", None, None, ignore)
+    assert after.read_bytes() == job.target.read_bytes()
+    assert after.suffix == before.suffix == ".png"
+    np.testing.assert_array_equal(read_image(before), read_image(path))
+    assert read_image(after).dtype == dtype
+
+
+def test_a_rotated_photograph_is_shown_upright(tmp_path, workshop):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    for picture in workshop.deblur(tmp_path / "a.jpg", "run", None, None, ignore):
+        assert PIL.Image.open(picture).size == (20, 30)
+
+
+def test_refusals_are_the_commands_with_the_bare_name(tmp_path, workshop):
+    (tmp_path / "clip.mp4").touch()
+    large = photograph(tmp_path / "large.png", 101, 100)
+    large.write_bytes(large.read_bytes()[:-20])  # decoding would fail
+    (tmp_path / "text.png").write_text("text")
+    for name, line in {
+        "clip.mp4": r"^clip\.mp4: no image here \(known are \.png",
+        "large.png": r"^large\.png has 0\.0 megapixels, more than --max_megapixels=0\.01$",
+        "text.png": r"^text\.png is not a readable image",
+    }.items():
+        with pytest.raises(InputError, match=line) as refusal:
+            workshop.deblur(tmp_path / name, "run", None, None, ignore)
+        assert str(tmp_path) not in str(refusal.value)
+    assert not list(tmp_path.glob("*_*.png"))
+
+
+def test_weights_and_tiles_are_those_chosen_and_made_once(tmp_path, workshop):
+    path = photograph(tmp_path / "a.png", 20, 30, 3)
+    for choice in [("run", 64, 8), ("other", None, None), ("run", 64, 8)]:
+        workshop.deblur(path, *choice, ignore)
+    assert Inverter.made == (("weights of run", 64, 8), ("weights of other", None, None))
+
+
+def test_progress_is_reported_to_the_one_who_asked(tmp_path, workshop):
+    path = photograph(tmp_path / "a.png", 20, 30, 3)
+    for _ in range(2):
+        shares = []
+        workshop.deblur(path, "run", None, None, shares.append)
+        assert shares == [0.5, 1.0]
+
+
+def test_who_left_is_not_worked_for(tmp_path, workshop):
+    def leave(share):
+        assert share == 0.5
+        raise ConnectionAbortedError
+
+    path = photograph(tmp_path / "a.png", 20, 30, 3)
+    with pytest.raises(ConnectionAbortedError):
+        workshop.deblur(path, "run", None, None, leave)
+    assert list(tmp_path.iterdir()) == [path]
