@@ -26,20 +26,17 @@ from experiments.pictures import choose_images, write_strip
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
-from srn_tf.evaluation.benchmarks import (
-    Benchmark,
-    KohlerBenchmark,
-    PairedBenchmark,
-    find_predictions,
-)
-from srn_tf.evaluation.results import markdown_table, read_summary
+from srn_tf.evaluation.benchmarks import Benchmark, PairedBenchmark
+from srn_tf.evaluation.kohler import KohlerBenchmark
+from srn_tf.evaluation.predictions import find_predictions
+from srn_tf.evaluation.results import markdown_table, number, read_summary
 from srn_tf.evaluation.scoring import (
     evaluate_predictions,
     evaluate_run,
     other_output,
-    prediction_path,
     run_output,
 )
+from srn_tf.evaluation.sources import prediction_path
 from srn_tf.training.configuration import BLUR_SUBSETS
 
 RUN = flags.DEFINE_multi_string(
@@ -182,11 +179,11 @@ def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:
     cells = ["-"] * len(COLUMNS)
     if gopro:
         mean = gopro["mean"]
-        cells[:2] = [f"{mean['psnr']:.2f}", f"{mean['ssim_matlab']:.4f}"]
+        cells[:2] = [number(name, mean[name]) for name in ("psnr", "ssim_matlab")]
         if mean["seconds"] is not None:
             cells[4] = f"{mean['seconds']:.2f} s"
     if kohler:
-        cells[2:4] = [f"{kohler['mean']['psnr']:.2f}", f"{kohler['mean']['mssim']:.4f}"]
+        cells[2:4] = [number(name, kohler["mean"][name]) for name in ("psnr", "mssim")]
     return tuple(cells)
 
 

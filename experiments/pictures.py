@@ -51,7 +51,7 @@ def write_strip(
     rows = []
     for image in images:
         files = [predicted(image) for predicted in predictions.values()]
-        rows.append([read_rgb(file) for file in (image.blurred, *files, image.truth.sharp)])
+        rows.append([read_rgb(file) for file in (image.blurred, *files, image.truth[0])])
     titles = ["blurred", *predictions, "sharp"]
     heights = [_WIDTH * row[0].shape[0] / row[0].shape[1] + 0.3 for row in rows]
     figure = Figure(figsize=(_WIDTH * len(titles), sum(heights) + 0.3), layout="constrained")

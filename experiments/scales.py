@@ -26,7 +26,8 @@ from srn_tf.common.cli import run
 from srn_tf.common.files import written_beside
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.results import markdown_table
-from srn_tf.evaluation.scoring import prediction_path, run_output
+from srn_tf.evaluation.scoring import run_output
+from srn_tf.evaluation.sources import prediction_path
 from srn_tf.network.variants import get_variant, slug
 
 RUNS = flags.DEFINE_string(

@@ -15,7 +15,8 @@ from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.evaluation.benchmarks import BENCHMARKS, Benchmark, KohlerBenchmark, PairedBenchmark
+from srn_tf.evaluation.benchmarks import Benchmark
+from srn_tf.evaluation.names import BENCHMARKS, open_benchmark
 from srn_tf.evaluation.scoring import (
     evaluate_predictions,
     evaluate_run,
@@ -32,18 +33,19 @@ PREDICTIONS_DIR = flags.DEFINE_string(
     "predictions_dir",
     None,
     "Folder of PNGs to score, in place of --run_dir, called SEQ/NNNNNN.png, SEQ/blur/NNNNNN.png or "
-    "SEQ_NNNNNN.png; for --benchmark=kohler Blurry1_1.png and so on.",
+    "SEQ_NNNNNN.png; for --benchmark=kohler Blurry1_1.png and so on, for hide the names of its "
+    "images, for realblur sceneNNN_blur_K.png.",
 )
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder (or list file) of image pairs, or of Koehler's data.", required=True
+    "data_dir", None, "Folder (or list file) of image pairs, or of the benchmark.", required=True
 )
 BENCHMARK = flags.DEFINE_enum(
     "benchmark",
     "gopro",
-    BENCHMARKS,
-    "gopro: pairs in any layout, PSNR and SSIM; kohler: the 48 images under their own protocol.",
+    list(BENCHMARKS),
+    "; ".join(f"{name}: {about}" for name, about in BENCHMARKS.items()) + ".",
 )
-SPLIT = flags.DEFINE_enum("split", "test", ["train", "test"], "Which part of the pairs.")
+SPLIT = flags.DEFINE_enum("split", "test", ["train", "test"], "Which part of the pairs of gopro.")
 BLUR_SUBSET = flags.DEFINE_enum(
     "blur_subset",
     None,
@@ -58,7 +60,7 @@ OUTPUT = flags.DEFINE_string(
     "output",
     None,
     "Folder to write, outside of the data. Default: RUN_DIR/evaluation/SPLIT-SUBSET-CHECKPOINT "
-    "(kohler-CHECKPOINT); without run folder results/evaluation/FOLDER/SPLIT-SUBSET (kohler), "
+    "(BENCHMARK-CHECKPOINT); without run folder results/evaluation/FOLDER/SPLIT-SUBSET, "
     "FOLDER being the name of the SavedModel or of the predictions.",
 )
 
@@ -79,12 +81,10 @@ def main() -> None:
 
 
 def _benchmark() -> Benchmark:
-    if BENCHMARK.value == "kohler":
-        if SPLIT.present or BLUR_SUBSET.present:
-            raise InputError("--split and --blur_subset do not go with --benchmark=kohler")
-        return KohlerBenchmark(DATA_DIR.value)
-    trained_on = None if RUN_DIR.value is None else trained_subset(RUN_DIR.value)
-    return PairedBenchmark(DATA_DIR.value, SPLIT.value, BLUR_SUBSET.value or trained_on or "blur")
+    split, subset = (flag.value if flag.present else None for flag in (SPLIT, BLUR_SUBSET))
+    if BENCHMARK.value == "gopro" and subset is None and RUN_DIR.value is not None:
+        subset = trained_subset(RUN_DIR.value)
+    return open_benchmark(BENCHMARK.value, DATA_DIR.value, split, subset)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import check_regular, written_beside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 _LONGEST_SIDE = {".webp": 16383, ".jpg": 65535, ".jpeg": 65535}
@@ -121,10 +121,9 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
 
 def _opened(path: str | os.PathLike) -> PIL.Image.Image:
+    check_regular(path)
     try:
         return PIL.Image.open(path)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
     except (OSError, PIL.Image.DecompressionBombError) as error:
         raise InputError(f"{path} is not a readable image: {error}") from None
 

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "caches": ["CACHES"],
         "frames": ["input_error", "read_pair"],
         "order": ["steps_per_epoch"],
-        "pairs": ["Pair", "find_pairs"],
+        "pairs": ["Pair", "PairFiles", "find_pairs", "sized_pairs"],
         "pipeline": ["training_batches"],
     },
 )

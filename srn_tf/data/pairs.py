@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,9 @@ class Pair:
     size: tuple[int, int]
 
 
-class _Files(NamedTuple):
+class PairFiles(NamedTuple):
+    """A pair before its files are looked into; the fields are those of `Pair`."""
+
     name: str
     sequence: str
     blurred: Path
@@ -71,9 +73,19 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
         files = _listed(data_dir, blur_subset)
     else:
         files = _in_folders(_split_folder(data_dir, split), blur_subset)
-    files = sorted(files)
-    if not files:
+    pairs = sized_pairs(files)
+    if not pairs:
         raise InputError(f"{data_dir} holds no image pairs for split {split!r}")
+    return pairs
+
+
+def sized_pairs(files: Iterable[PairFiles]) -> list[Pair]:
+    """Pairs with the size of their images, sorted by name.
+
+    Raises:
+      InputError: the two of a pair differ in size, a name occurs twice, or a file is no image.
+    """
+    files = sorted(files)
     for one, other in zip(files, files[1:]):
         if one.name == other.name:
             raise InputError(f"{one.blurred} and {other.blurred} are both called {one.name!r}")
@@ -81,7 +93,7 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
         return list(pool.map(_sized, files))
 
 
-def _sized(files: _Files) -> Pair:
+def _sized(files: PairFiles) -> Pair:
     size, other = image_size(files.blurred), image_size(files.sharp)
     if size != other:
         raise InputError(
@@ -101,11 +113,11 @@ def _split_folder(data_dir: Path, split: str) -> Path:
     return data_dir
 
 
-def _in_folders(root: Path, blur_subset: str) -> Iterator[_Files]:
+def _in_folders(root: Path, blur_subset: str) -> Iterator[PairFiles]:
     folders = _pair_folders(root, blur_subset)
     if folders:
         for stem, blurred, sharp in _partners(*folders):
-            yield _Files(stem, _sequence_of(stem), blurred, sharp)
+            yield PairFiles(stem, _sequence_of(stem), blurred, sharp)
         return
     for sequence in _visible(root):
         if not sequence.is_dir():
@@ -116,7 +128,7 @@ def _in_folders(root: Path, blur_subset: str) -> Iterator[_Files]:
                 f"{sequence} holds neither {blur_subset}/ and sharp/ nor input/, target/"
             )
         for stem, blurred, sharp in _partners(*folders):
-            yield _Files(f"{sequence.name}/{stem}", sequence.name, blurred, sharp)
+            yield PairFiles(f"{sequence.name}/{stem}", sequence.name, blurred, sharp)
 
 
 def _pair_folders(folder: Path, blur_subset: str) -> tuple[Path, Path] | None:
@@ -160,7 +172,7 @@ def _sequence_of(stem: str) -> str:
     return match[1] if match else ""
 
 
-def _listed(list_file: Path, blur_subset: str) -> Iterator[_Files]:
+def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
     entries = list(_entries(list_file))
     if not entries:
         return
@@ -176,11 +188,12 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[_Files]:
                 f"{list_file} lists {blurred}, which is not {blur_subset!r}: "
                 f"pass --blur_subset={other}"
             )
-        folders = [part for part in blurred.parent.parts if part != blurred.anchor]
+        # Names serve for files that are written: they never lead out of a folder.
+        folders = [part for part in blurred.parent.parts if part not in (blurred.anchor, "..")]
         folders = [part for part in folders if part not in ("blur", "blur_gamma", "input")]
         sequence = "/".join(folders)
         name = "/".join([*folders, blurred.stem])
-        yield _Files(name, sequence or _sequence_of(name), root / blurred, root / sharp)
+        yield PairFiles(name, sequence or _sequence_of(name), root / blurred, root / sharp)
 
 
 def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:

@@ -20,15 +20,19 @@ import dataclasses
 import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import scipy.io
 from scipy.io.matlab import MatReadError
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, named
+from srn_tf.common.files import check_regular
+from srn_tf.common.folders import files_below
 from srn_tf.common.images import image_size, read_rgb
+from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
+from srn_tf.evaluation.metrics import KohlerScores, kohler_scores
 
 IMAGES = 4
 TRAJECTORIES = 12
@@ -96,6 +100,38 @@ class KohlerImage:
         return [k - 1 for k in range(1, count + 1) if _is_used(self.image, self.trajectory, k)]
 
 
+class KohlerBenchmark(Benchmark):
+    """Köhler's 48 images; arguments and errors are those of `find_kohler`."""
+
+    metrics = KohlerScores._fields[:2]
+    layouts = "Blurry1_1.png ... Blurry4_12.png"
+    published = "SRN (Table 2 of the paper): PSNR 26.75, MSSIM 0.8370"
+
+    def __init__(self, data_dir: str | os.PathLike):
+        self._kohler = {image.name: image for image in find_kohler(data_dir)}
+        images = [
+            BenchmarkImage(
+                name,
+                f"Image{image.image}",
+                image.blurred,
+                image.ground_truth,
+                image_size(image.blurred),
+            )
+            for name, image in self._kohler.items()
+        ]
+        super().__init__(data_dir, images, "kohler", benchmark="kohler")
+
+    def score(self, image: BenchmarkImage, candidates: Sequence[np.ndarray]) -> list[list[float]]:
+        frames = self._kohler[image.name].frames()
+        return [list(kohler_scores(candidate, frames)[:2]) for candidate in candidates]
+
+    def places(self, image: BenchmarkImage) -> list[str]:
+        return [f"{image.name}.png"]
+
+    def ignores(self, path: Path, used: set[Path]) -> bool:
+        return path.name.startswith("GroundTruth")
+
+
 def find_kohler(data_dir: str | os.PathLike) -> list[KohlerImage]:
     """The benchmark's 48 images in the order of their numbers.
 
@@ -104,9 +140,8 @@ def find_kohler(data_dir: str | os.PathLike) -> list[KohlerImage]:
     """
     images, missing = survey_kohler(data_dir)
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
-            f"{data_dir} lacks {', '.join(missing[:3])}{more} of Koehler's benchmark; "
+            f"{data_dir} lacks {named(missing)} of Koehler's benchmark; "
             f"`python -m data_tools.kohler --data_dir={data_dir}` lists all. Source: {SOURCE}"
         )
     return images
@@ -143,12 +178,11 @@ def _files_by_name(data_dir: str | os.PathLike) -> dict[str, Path]:
     if not Path(data_dir).is_dir():
         raise InputError(f"{data_dir} is not a folder")
     files = {}
-    for folder, _, names in os.walk(data_dir, followlinks=True):
-        for name in filter(_NAME.fullmatch, names):
-            path = Path(folder, name)
-            if name in files:
-                raise InputError(f"{path} is there twice, also as {files[name]}: remove one")
-            files[name] = path
+    for path in files_below(data_dir):
+        if _NAME.fullmatch(path.name):
+            if path.name in files:
+                raise InputError(f"{path} is there twice, also as {files[path.name]}: remove one")
+            files[path.name] = path
     return files
 
 
@@ -179,6 +213,7 @@ def _mat_shape(path: Path) -> tuple[int, ...]:
 
 
 def _read_mat(path: Path, reader: Callable) -> object:
+    check_regular(path)
     try:
         return reader(path)
     except NotImplementedError:

@@ -6,14 +6,17 @@ sequences.md   the table that is also printed: means per sequence
 summary.json   all means, and what was evaluated on what
 
 In the rows of means, `sequence` tells what they are means of. `seconds` is the time of the network
-for one image, empty where the predictions were made elsewhere.
+for one image, empty where the predictions were made elsewhere. An image that equals the truth has
+an infinite PSNR ("inf" in the tables, null in JSON): it is named, and a mean is over the others.
 """
 
 from __future__ import annotations
 
 import csv
 import importlib.metadata
+import io
 import json
+import math
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +25,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
+from srn_tf.common.errors import InputError, named
+from srn_tf.common.files import write_json, write_text
 from srn_tf.evaluation.benchmarks import Benchmark
 
-RESULTS, BASELINE, SEQUENCES, SUMMARY = (
+RESULTS, BASELINE, SEQUENCES, SUMMARY = FILES = (
     "results.csv",
     "baseline.csv",
     "sequences.md",
@@ -37,6 +40,7 @@ TITLES = {
     "ssim_matlab": "SSIM (MATLAB)",
     "ssim": "SSIM (per channel)",
     "mssim": "MSSIM",
+    "aligned": "aligned",
     "seconds": "s/image",
 }
 
@@ -80,19 +84,21 @@ def write_results(output: Path, benchmark: Benchmark, rows: list[Row], about: di
             "opencv": cv2.__version__,
         },
     }
-    scored = f"{benchmark.tag}, {len(rows)} images"
-    _write_csv(output / RESULTS, benchmark, rows, scored)
-    _write_csv(
-        output / BASELINE,
-        benchmark,
-        [row._replace(scores=row.baseline, seconds=None) for row in rows],
-        scored,
+    _write_csv(output / RESULTS, benchmark, rows)
+    blurred = [row._replace(scores=row.baseline, seconds=None) for row in rows]
+    _write_csv(output / BASELINE, benchmark, blurred)
+    text = "\n".join(
+        [
+            _sequence_table(benchmark, {**sequences, "mean": everything}),
+            "",
+            *_remarks(everything),
+            *filter(None, [benchmark.published]),
+            "; ".join(f"{key}: {value}" for key, value in {**benchmark.about, **about}.items()),
+        ]
     )
-    text = _sequence_table(benchmark, {**sequences, "mean": everything})
-    caption = "; ".join(f"{key}: {value}" for key, value in {**benchmark.about, **about}.items())
-    _write_text(output / SEQUENCES, f"{text}\n\n{caption}\n")
-    _write_text(output / SUMMARY, json.dumps(summary, indent=2) + "\n")
-    print(f"{text}\n\n{caption}\n{output}: written")
+    write_text(output / SEQUENCES, f"{text}\n")
+    write_json(output / SUMMARY, summary)
+    print(f"{text}\n{output}: written")
     return summary
 
 
@@ -134,25 +140,50 @@ def number(metric: str, value: float | None) -> str:
 
 
 def _means(benchmark: Benchmark, rows: list[Row]) -> dict:
-    mean, baseline = (
-        dict(zip(benchmark.metrics, np.mean([getattr(row, kind) for row in rows], axis=0).tolist()))
-        for kind in ("scores", "baseline")
-    )
+    """Means over the finite scores, and which images equal the truth."""
+    means = {"images": len(rows)}
+    for key, kind in (("mean", "scores"), ("baseline", "baseline")):
+        columns = zip(*(getattr(row, kind) for row in rows))
+        means[key] = {name: _finite_mean(v) for name, v in zip(benchmark.metrics, columns)}
+        equal = [row.image for row in rows if math.inf in getattr(row, kind)]
+        means["identical" if key == "mean" else "identical_blurred"] = equal
     seconds = [row.seconds for row in rows]
-    mean["seconds"] = None if None in seconds else float(np.mean(seconds))
-    return {"images": len(rows), "mean": mean, "baseline": baseline}
+    means["mean"]["seconds"] = None if None in seconds else float(np.mean(seconds))
+    return means
 
 
-def _write_csv(path: Path, benchmark: Benchmark, rows: list[Row], scored: str) -> None:
-    mean = _means(benchmark, rows)["mean"]
-    scores = [mean[name] for name in benchmark.metrics]
-    with written_beside(path) as temporary, temporary.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["image", "sequence", *benchmark.metrics, "seconds"])
-        for row in [*rows, Row("mean", scored, scores, (), mean["seconds"])]:
-            values = [*row.scores, row.seconds]
-            numbers = ["" if value is None else f"{value:.6f}" for value in values]
-            table.writerow([row.image, row.sequence, *numbers])
+def _finite_mean(values: Sequence[float]) -> float | None:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else None
+
+
+def _remarks(means: dict) -> list[str]:
+    """What is to be said of infinite scores."""
+    remarks = []
+    for key, kind in (("identical", "predictions"), ("identical_blurred", "blurred images")):
+        if means[key]:
+            finite = means["images"] - len(means[key])
+            remarks.append(
+                f"{len(means[key])} {kind} equal the truth ({named(means[key])}): the mean PSNR is "
+                f"that of the other {finite} of {means['images']}"
+            )
+    return remarks
+
+
+def _write_csv(path: Path, benchmark: Benchmark, rows: list[Row]) -> None:
+    means = _means(benchmark, rows)
+    scored = f"{benchmark.tag}, {len(rows)} images"
+    if means["identical"]:
+        scored += f", PSNR of {len(rows) - len(means['identical'])}"
+    mean = Row("mean", scored, list(means["mean"].values())[:-1], (), means["mean"]["seconds"])
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["image", "sequence", *benchmark.metrics, "seconds"])
+    for row in [*rows, mean]:
+        values = [*row.scores, row.seconds]
+        numbers = ["" if value is None else f"{value:.6f}" for value in values]
+        table.writerow([row.image, row.sequence, *numbers])
+    write_text(path, text.getvalue())
 
 
 def _sequence_table(benchmark: Benchmark, means: dict[str, dict]) -> str:
@@ -166,8 +197,3 @@ def _sequence_table(benchmark: Benchmark, means: dict[str, dict]) -> str:
         row += [number(name, group["baseline"][name]) for name in benchmark.metrics]
         rows.append(row)
     return markdown_table(header, rows)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with written_beside(path) as temporary:
-        temporary.write_text(text)

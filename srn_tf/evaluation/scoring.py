@@ -10,27 +10,26 @@ An evaluation that was interrupted goes on with the images that are not in score
 there holds only for the prediction and the blurred image that it was made from (by their
 checksums), its scores only for the same ground truth (by size and time of the files), and all lines
 only for the same weights: with others the evaluation starts afresh. The evaluation of other data is
-never replaced.
+never replaced, and no two processes evaluate into one folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import sys
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import tensorflow as tf
 import tqdm
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import read_rgb, write_image
+from srn_tf.common.folders import locked
+from srn_tf.common.images import read_rgb
 from srn_tf.evaluation import results
-from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage, find_predictions
-from srn_tf.evaluation.score_log import PREDICTIONS, WEIGHTS, ScoreLog
+from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
+from srn_tf.evaluation.score_log import ScoreLog
+from srn_tf.evaluation.sources import Folder, Network, Source
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
@@ -69,8 +68,9 @@ def evaluate_run(
         "step": model.restored_step,
         "trained_on": trained_on,
     }
-    output = Path(output or run_output(run_dir, benchmark.tag, checkpoint))
-    return _evaluate(benchmark, output, about, {WEIGHTS: weights.hexdigest()}, Deblurrer(model))
+    output = output or run_output(run_dir, benchmark.tag, checkpoint)
+    source = Network(Deblurrer(model), weights.hexdigest(), benchmark, about)
+    return evaluate(source, benchmark, output)
 
 
 def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Path:
@@ -81,11 +81,6 @@ def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Pat
     return Path(run_dir) / "evaluation" / f"{tag}-{checkpoint}"
 
 
-def prediction_path(output: str | Path, image: BenchmarkImage) -> Path:
-    """Where an evaluation in the folder `output` keeps what the network made of `image`."""
-    return Path(output) / PREDICTIONS / f"{image.name}.png"
-
-
 def evaluate_saved_model(
     folder: str | Path, benchmark: Benchmark, output: str | Path | None = None
 ) -> dict:
@@ -94,11 +89,12 @@ def evaluate_saved_model(
     weights = hashlib.sha256()
     for path in [Path(folder) / "saved_model.pb", *sorted(Path(folder).glob("variables/*"))]:
         weights.update(path.read_bytes())
-    output = Path(output or other_output(folder, benchmark.tag))
+    output = output or other_output(folder, benchmark.tag)
     has_config = (Path(folder) / CONFIG).exists()
     trained_on = _warned_subset(folder, benchmark) if has_config else None
     about = {"saved_model": str(folder), "trained_on": trained_on}
-    return _evaluate(benchmark, output, about, {WEIGHTS: weights.hexdigest()}, deblurrer)
+    source = Network(deblurrer, weights.hexdigest(), benchmark, about)
+    return evaluate(source, benchmark, output)
 
 
 def evaluate_predictions(
@@ -109,15 +105,8 @@ def evaluate_predictions(
     Raises:
       InputError: as `srn_tf.evaluation.benchmarks.find_predictions`, and as `evaluate_run`.
     """
-    predictions = find_predictions(folder, benchmark)
-    output = Path(output or other_output(folder, benchmark.tag))
-    about = {"predictions_dir": str(Path(folder).resolve())}
-    if (output / PREDICTIONS).resolve() in (
-        Path(folder).resolve(),
-        *Path(folder).resolve().parents,
-    ):
-        raise InputError(f"{output} is the evaluation that made {folder}: choose another --output")
-    return _evaluate(benchmark, output, about, about.copy(), predictions)
+    source = Folder(folder, benchmark)
+    return evaluate(source, benchmark, output or other_output(folder, benchmark.tag))
 
 
 def other_output(folder: str | Path, tag: str) -> Path:
@@ -148,31 +137,31 @@ def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
     return trained_on
 
 
-def _evaluate(
-    benchmark: Benchmark,
-    output: Path,
-    about: dict,
-    made_by: dict,
-    source: Deblurrer | dict[str, Path],
-) -> dict:
-    """`made_by` identifies what made the predictions: unlike `about` it does not tell where."""
+def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
+    """Makes what predictions are missing, scores them and writes the results into `output`.
+
+    Returns:
+      The content of summary.json.
+
+    Raises:
+      InputError: an unreadable image, or an `output` that is in use, or inside of the data, or
+        holds something else.
+    """
+    output = Path(output)
     _check_output(output, benchmark)
-    log = ScoreLog(output, {**benchmark.about, **made_by})
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
-        scoring = _Scoring(benchmark, log, pool)
-        try:
-            if isinstance(source, dict):
-                for image in benchmark.images:
-                    scoring.start(image, source[image.name])
-            else:
-                _deblur_all(source, benchmark, output, log, scoring)
-            scoring.wait()
-        finally:
-            pool.shutdown(cancel_futures=True)
-    rows, devices = [], []
-    for image in benchmark.images:
-        record = log.records[image.name]
-        rows.append(
+    files = source.files(output)
+    with locked(output):
+        log = ScoreLog(output, benchmark, {**benchmark.about, **source.identity})
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
+            scoring = _Scoring(benchmark, log, pool)
+            try:
+                for image, prediction in source.make(files, log):
+                    scoring.start(image, prediction)
+                scoring.wait()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        records = [log.records[image.name] for image in benchmark.images]
+        rows = [
             results.Row(
                 image.name,
                 image.sequence,
@@ -180,48 +169,20 @@ def _evaluate(
                 record["baseline"],
                 record.get("seconds"),
             )
-        )
-        devices.append(record.get("device"))
-    about["device"] = " and ".join(dict.fromkeys(filter(None, devices))) or None
-    return results.write_results(output, benchmark, rows, about)
+            for image, record in zip(benchmark.images, records)
+        ]
+        devices = dict.fromkeys(record.get("device") for record in records)
+        about = {**source.about, "device": " and ".join(filter(None, devices)) or None}
+        return results.write_results(output, benchmark, rows, about)
 
 
 def _check_output(output: Path, benchmark: Benchmark) -> None:
-    data_dir = Path(benchmark.about["data_dir"])
-    if not data_dir.is_dir():  # a list of pairs
-        data_dir = Path(os.path.commonpath([image.blurred.resolve() for image in benchmark.images]))
-    if data_dir in (output.resolve(), *output.resolve().parents):
+    data_dir, output = Path(benchmark.about["data_dir"]), output.resolve()
+    # A list file may name images anywhere: their own folders are closed to results then.
+    folders = {data_dir} if data_dir.is_dir() else set()
+    folders |= {image.blurred.resolve().parent for image in benchmark.images}
+    if folders & {output, *output.parents}:
         raise InputError(f"{output} is inside of the data: choose another --output")
-
-
-def _deblur_all(
-    deblurrer: Deblurrer, benchmark: Benchmark, output: Path, log: ScoreLog, scoring: _Scoring
-) -> None:
-    """Deblurs what is not deblurred yet, timed one by one, and starts the scoring of everything.
-
-    On a CPU scoring starts when the network is done, for otherwise the two would slow each other
-    down: both use all cores. Beside a GPU they run at the same time.
-    """
-    device, on_gpu = device_name(), bool(tf.config.list_logical_devices("GPU"))
-    jobs = [(image, prediction_path(output, image)) for image in benchmark.images]
-    todo = [job for job in jobs if not log.holds(*job)]
-    if len(todo) < len(jobs):
-        print(f"{len(jobs) - len(todo)} of {len(jobs)} images are deblurred already")
-    warm_sizes = set()
-    for image, path in tqdm.tqdm(todo, desc="deblurring", unit="image", disable=not todo):
-        blurred = read_rgb(image.blurred)
-        if image.size not in warm_sizes:  # the first run of a size prepares kernels and memory
-            deblurrer(blurred)
-            warm_sizes.add(image.size)
-        started = time.perf_counter()
-        deblurred = deblurrer(blurred)  # returns an array: the device has finished
-        seconds = time.perf_counter() - started
-        write_image(path, deblurred)
-        log.add(image, path, seconds=seconds, device=device)
-        if on_gpu:
-            scoring.start(image, path)
-    for job in jobs:
-        scoring.start(*job)
 
 
 class _Scoring:
@@ -234,9 +195,7 @@ class _Scoring:
         self.futures: dict[str, Future] = {}
 
     def start(self, image: BenchmarkImage, prediction: Path) -> None:
-        """Puts an image into the queue, unless it has been there or its scores are known."""
-        if image.name in self.futures:
-            return
+        """Puts an image into the queue, unless its scores are known."""
         known = self.log.records[image.name] if self.log.holds(image, prediction) else {}
         if known.get("truth") != self._truth(image):
             self.futures[image.name] = self.pool.submit(self._score, image, prediction)
@@ -264,19 +223,5 @@ class _Scoring:
 
     def _truth(self, image: BenchmarkImage) -> list[list[int]]:
         """Tells the files that `image` is scored with from changed ones."""
-        files = (path.stat() for path in self.benchmark.truth_files(image))
+        files = (path.stat() for path in image.truth)
         return [[file.st_size, file.st_mtime_ns] for file in files]
-
-
-def device_name() -> str:
-    """The model of the GPU, or of the CPU and how many cores it has."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        model = next(names, model)
-    return f"{model}, {os.cpu_count()} cores"
