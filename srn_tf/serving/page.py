@@ -31,7 +31,7 @@ _THEME = gr.themes.Default(
 _CSS = """
 .gradio-container { width: 100%; max-width: 1200px !important; margin: auto; }
 footer { display: none !important; }
-#refusal { border-left: 4px solid #c62828; padding: 0.5em 1em; }
+#refusal { border: 1px solid #c62828 !important; border-radius: 4px; padding: 0.6em 1em; }
 """
 
 
@@ -85,8 +85,8 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
     ) as page:
         gr.Markdown(
             "# Deblur a photograph\n"
-            "Camera shake and motion are taken back as far as the weights below have learned it. "
-            f"At most {workshop.max_megapixels:g} megapixels; removed when you close this page."
+            "Camera shake and motion are taken back as far as the weights have learned it. "
+            f"At most {workshop.max_megapixels:g} megapixels; removed when you close the page."
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
