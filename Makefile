@@ -46,11 +46,14 @@ test: .venv/.test ## lint and run the tests (under 10 minutes on 2 cores)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest -m "not robust and not web" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
-test-robust: .venv/.test ## kill training at random moments and compare the bits (long)
+test-robust: .venv/.test ## kill every command, fill its disk, run it twice at once (an hour)
 	$(PYTHON) -m pytest -m robust $(ARGS)
 
 test-web: .venv/.web ## drop photographs on the page in a real browser (needs Chromium)
 	$(PYTHON) -m pytest -m web tests/serving $(ARGS)
+
+fuzz: .venv/.test ## read thousands of damaged files: nothing but a refusal may come out (minutes)
+	$(PYTHON) -m pytest -m fuzz -rP $(ARGS)
 
 install: .venv/.base ## only create .venv
 

@@ -29,7 +29,7 @@ from absl import flags
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import check_regular, written_beside
 from srn_tf.common.images import is_image, read_rgb
 
 LOWEST_FPS = 120
@@ -203,9 +203,12 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} holds data of another origin: choose another --output")
         return
+    check_regular(settings_file)
     try:
-        before = json.loads(settings_file.read_text())
-    except ValueError:
+        before = json.loads(settings_file.read_text("utf-8"))
+        if not isinstance(before, dict):
+            raise TypeError(before)
+    except (ValueError, TypeError, RecursionError):
         raise InputError(f"{settings_file} is damaged: choose another --output") from None
     for field, value in settings.items():
         if before.get(field) != value:

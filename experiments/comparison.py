@@ -26,6 +26,7 @@ from experiments.pictures import choose_images, write_strip
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
+from srn_tf.common.folders import joined_inside
 from srn_tf.evaluation.benchmarks import Benchmark, PairedBenchmark
 from srn_tf.evaluation.kohler import KohlerBenchmark
 from srn_tf.evaluation.predictions import find_predictions
@@ -89,7 +90,7 @@ def main() -> None:
     summaries = {}
     for label, method in methods.items():
         print(f"\n{label}")
-        scored = output / "evaluation" / label
+        scored = joined_inside(output / "evaluation", label)
         summaries[label] = (
             _summary(method.run_dir, method.predictions, gopro, tag, scored / tag),
             _summary(

@@ -17,6 +17,8 @@ import os
 from pathlib import Path
 
 from srn_tf.common.errors import InputError, named
+from srn_tf.common.folders import files_below
+from srn_tf.common.images import is_image
 from srn_tf.data import PairFiles, find_pairs, sized_pairs
 from srn_tf.evaluation.benchmarks import BenchmarkImage, OneTruthBenchmark
 
@@ -74,10 +76,11 @@ def _as_published(data_dir: Path, root: Path) -> tuple[list[PairFiles], list[str
     missing = [] if truth else [f"the folder {TRUTH}"]
     files = []
     for group in GROUPS:
-        blurred_files = sorted((root / group).glob("[!.]*.png"))
+        folder = root / group
+        blurred_files = sorted(files_below(folder) if folder.is_dir() else ())
         if not blurred_files:
             missing.append(f"{group}/*.png")
-        for blurred in blurred_files if truth else []:
+        for blurred in filter(is_image, blurred_files if truth else ()):
             if (truth / blurred.name).exists():
                 name = f"{group}/{blurred.stem}"
                 files.append(PairFiles(name, group, blurred, truth / blurred.name))

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_tf.common.errors import InputError, named
+from srn_tf.common.folders import files_below
 from srn_tf.data import PairFiles, sized_pairs
 from srn_tf.evaluation.benchmarks import BenchmarkImage, OneTruthBenchmark, sequence_places
 from srn_tf.evaluation.registration import RegisteredScores, registered_scores
@@ -125,8 +126,9 @@ def _listed(list_file: Path) -> list[tuple[Path, Path]]:
 def _in_folder(folder: Path) -> list[tuple[Path, Path]]:
     return [
         (blurred.parents[1] / "gt" / blurred.name.replace("blur_", "gt_"), blurred)
-        for blurred in sorted(folder.glob("scene*/blur/blur_*.png"))
-        if not blurred.parents[1].name.endswith("_reflect")
+        for blurred in sorted(files_below(folder) if folder.is_dir() else ())
+        if blurred.match("scene*/blur/blur_*.png")
+        and not blurred.parents[1].name.endswith("_reflect")
     ]
 
 

@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from srn_tf.common.errors import InputError, named
+from srn_tf.common.folders import files_below
 from srn_tf.common.images import is_image
 from srn_tf.data import PairFiles, find_pairs, sized_pairs
 from srn_tf.evaluation.benchmarks import BenchmarkImage, OneTruthBenchmark, sequence_places
@@ -70,8 +71,8 @@ def survey_reds(data_dir: str | os.PathLike) -> tuple[list[PairFiles], list[str]
 
 def _as_published(root: Path) -> tuple[list[PairFiles], list[str]]:
     files, missing = [], []
-    for blurred in sorted(filter(is_image, (root / BLURRED).glob("[!.]*/[!.]*"))):
-        if not _is_scored(blurred):
+    for blurred in sorted(files_below(root / BLURRED)):
+        if not is_image(blurred) or not _is_scored(blurred):
             continue
         video, stem = blurred.parent.name, blurred.stem
         sharp = root / SHARP / video / f"{stem}.png"

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from srn_tf.common.errors import InputError, named
-from srn_tf.common.files import write_json, write_text
+from srn_tf.common.files import check_regular, write_json, write_text
 from srn_tf.evaluation.benchmarks import Benchmark
 
 RESULTS, BASELINE, SEQUENCES, SUMMARY = FILES = (
@@ -106,15 +106,21 @@ def read_summary(folder: str | Path) -> dict | None:
     """The content of summary.json in the folder of an evaluation; None when it has none.
 
     Raises:
-      InputError: the file is not readable.
+      InputError: the file is not readable, or is no summary.
     """
     path = Path(folder) / SUMMARY
     if not path.exists():
         return None
+    check_regular(path)
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): evaluate again") from None
+        summary = json.loads(path.read_text("utf-8"))
+        kinds = {"images": int, "mean": dict, "baseline": dict, "sequences": dict, "data_dir": str}
+        for field, kind in kinds.items():
+            if not isinstance(summary[field], kind):
+                raise TypeError(f"{field} is {summary[field]!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error!r}): evaluate again") from None
+    return summary
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

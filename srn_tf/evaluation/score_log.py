@@ -11,13 +11,15 @@ from pathlib import Path
 from threading import Lock
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import write_text
+from srn_tf.common.files import check_regular, write_text
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 
 PREDICTIONS = "predictions"
 LOG = "scores.jsonl"
 WEIGHTS = "weights"  # in the identity of an evaluation: a hash
+_FIELDS = {"of", "image", "checksum", "scores", "baseline", "truth", "seconds", "device"}
+_LARGEST = 1e300  # of any number here; JSON also knows integers that are no floats
 _HEAD = "evaluation"  # key of the identity in the first line
 
 
@@ -82,13 +84,14 @@ class ScoreLog:
 
     def _read(self) -> tuple[dict | None, list]:
         """The identity in the first line, None where there is no log; and all other lines."""
+        if not self.path.exists():
+            return None, []
+        check_regular(self.path)
         try:
             head, *lines = self.path.read_text("utf-8").splitlines() or [""]
             identity = json.loads(head)[_HEAD]
             if not isinstance(identity, dict):
                 raise TypeError(identity)
-        except FileNotFoundError:
-            return None, []
         except (ValueError, TypeError, KeyError, RecursionError):
             raise InputError(
                 f"{self.path} is not the log of an evaluation: choose another --output"
@@ -99,13 +102,15 @@ class ScoreLog:
         """Whether a line is of this evaluation, with all values of the right types."""
         return (
             isinstance(line, dict)
+            and line.keys() <= _FIELDS
             and line.get("of") == self._fingerprint
             and isinstance(line.get("image"), str)
             and type(line.get("checksum")) is int
             and all(
                 kind not in line or self._are_scores(line[kind]) for kind in ("scores", "baseline")
             )
-            and ("scores" in line) == ("baseline" in line)
+            and ("scores" in line) == ("baseline" in line) == ("truth" in line)
+            and ("truth" not in line or _are_stamps(line["truth"]))
             and (line.get("seconds") is None or _is_number(line["seconds"]))
             and isinstance(line.get("device"), (str, type(None)))
         )
@@ -147,8 +152,14 @@ def _parsed(line: str) -> object:
         return None
 
 
+def _are_stamps(value: object) -> bool:
+    """Whether these are two whole numbers for each of some files."""
+    files = value if isinstance(value, list) else [None]
+    return all(isinstance(file, list) and {int} == set(map(type, file)) for file in files)
+
+
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and abs(value) < math.inf
+    return type(value) in (int, float) and abs(value) < _LARGEST
 
 
 def _checksum(*paths: Path) -> int:

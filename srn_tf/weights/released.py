@@ -6,13 +6,15 @@ optimizer slots and step counters are left out by name.
 
 from __future__ import annotations
 
+import glob
 import re
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import check_regular, written_beside
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import RELEASED, get_variant
 from srn_tf.weights.run_folder import CONFIG, checkpoint_folder, write_config
@@ -113,17 +115,37 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
     """Writes a run folder with the weights of a released checkpoint (its path, or its folder).
 
     Raises:
-      InputError: see `import_weights`; or `run_dir` holds a run already.
+      InputError: see `import_weights`; or `run_dir` is there and not empty.
+      RunError: the disk is full or not writable; nothing is left behind.
     """
     run_dir = Path(run_dir)
     if (run_dir / CONFIG).exists():
         raise InputError(f"{run_dir} holds a run already: choose another --run_dir")
-    checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint  # of a folder
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise InputError(f"{run_dir} holds something else: choose another --run_dir")
+    checkpoint = _found(checkpoint)
     model = build_model(get_variant(model_name))
     import_weights(model, checkpoint)
     step = re.search(r"-(\d+)$", checkpoint)
-    folder = checkpoint_folder(run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    tf.train.Checkpoint(net=model).write(str(folder / f"step-{step[1] if step else 0}"))
-    # The authors trained on GoPro's `blur`.
-    write_config(run_dir, model.variant, imported_from=str(checkpoint), blur_subset="blur")
+    with written_beside(run_dir) as temporary:
+        folder = checkpoint_folder(temporary)
+        folder.mkdir(parents=True)
+        try:
+            tf.train.Checkpoint(net=model).write(str(folder / f"step-{step[1] if step else 0}"))
+        except tf.errors.OpError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(f"{run_dir} could not be written (disk full?): {reason}") from None
+        # The authors trained on GoPro's `blur`.
+        write_config(temporary, model.variant, imported_from=str(checkpoint), blur_subset="blur")
+
+
+def _found(checkpoint: str) -> str:
+    """The path without ending of a checkpoint that is given by it or by its folder."""
+    if Path(checkpoint).is_dir():
+        try:
+            checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
+        except (tf.errors.OpError, ValueError) as error:
+            raise InputError(f"{checkpoint}/checkpoint cannot be read: {error}") from None
+    for path in Path(checkpoint).parent.glob(f"{glob.escape(Path(checkpoint).name)}.*"):
+        check_regular(path)
+    return checkpoint

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import reference
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.evaluation.scoring import trained_subset
 from srn_tf.network.model import build_model
 from srn_tf.weights.released import convert, import_weights
@@ -163,13 +164,36 @@ def test_refused_checkpoint_leaves_the_network_as_it_was(released, tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
-def test_run_folder_in_use_is_refused_and_kept(released, run_dir):
+@pytest.mark.parametrize(
+    ("name", "message"), [("config.json", "holds a run already"), ("a.txt", "holds something else")]
+)
+def test_folder_in_use_is_refused_and_kept(released, run_dir, name, message):
     run_dir.mkdir()
-    (run_dir / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="holds a run already"):
+    (run_dir / name).write_text("{}")
+    with pytest.raises(InputError, match=message):
         convert(released("gray").path, "gray", run_dir)
-    assert os.listdir(run_dir) == ["config.json"]
-    assert (run_dir / "config.json").read_text() == "{}"
+    assert os.listdir(run_dir) == [name]
+    assert (run_dir / name).read_text() == "{}"
+
+
+def test_full_disk_leaves_nothing(released, run_dir):
+    path = released("gray").path
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(RunError, match=rf"{run_dir} could not be written \(disk full"):
+            convert(path, "gray", run_dir)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not run_dir.exists()
+    assert not [path for path in os.listdir(run_dir.parent) if "partial" in path]
+
+
+def test_checkpoint_that_is_a_pipe_is_refused(released, run_dir, tmp_path):
+    copied(released("gray").path, tmp_path)
+    (tmp_path / "model.index").unlink()
+    os.mkfifo(tmp_path / "model.index")
+    assert_refused(tmp_path / "model", "gray", run_dir, "is a pipe")
 
 
 def test_command_imports_or_says_in_one_line_why_not(released, run_dir):

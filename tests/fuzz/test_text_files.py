@@ -1,0 +1,153 @@
+"""Damaged text files: config.json, scores.jsonl, summary.json, lists, names of checkpoints.
+
+Nothing comes out but what commands report in one line, and no name leads out of its folder.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from mutations import mutated, mutated_json
+from scored_images import NAMES, pixels, place
+
+from data_tools.synthesize import _check_settings
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.images import write_image
+from srn_tf.data import find_pairs
+from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.realblur import survey_realblur
+from srn_tf.evaluation.results import FILES, read_summary
+from srn_tf.evaluation.score_log import LOG, ScoreLog
+from srn_tf.evaluation.sources import prediction_path
+from srn_tf.network.variants import get_variant
+from srn_tf.training.configuration import TrainingConfig
+from srn_tf.training.run import check_same_configuration
+from srn_tf.weights.run_folder import checkpoint_steps, read_config, restore_newest, write_config
+
+pytestmark = pytest.mark.fuzz
+COUNT, SECONDS = 1500, 60
+
+
+def tried(contents, path, *readers):
+    """Writes each of `contents` to `path` and calls all readers; prints how many were refused."""
+    count, refusals = 0, []
+    for content in contents:
+        path.write_bytes(content)
+        count += 1
+        for reader in readers:
+            try:
+                reader()
+            except (InputError, RunError, OSError) as error:  # what commands report in one line
+                refusals.append(str(error))
+    assert not [text for text in refusals if "\n" in text.strip()]
+    refused = len(refusals)
+    print(f"{path.name}: {count} damaged files, {refused} refusals, nothing else came out")
+    assert count > COUNT // 10
+    assert refused
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name in NAMES:
+        for folder in ("blur", "sharp"):
+            write_image(tmp_path / "data" / place(name, folder), pixels(name, folder))
+    return tmp_path / "data"
+
+
+def test_config(tmp_path, data):
+    config = TrainingConfig(get_variant("SR-EDRB1"), str(data))
+    write_config(tmp_path, config.variant, training=config.to_dict())
+    text = (tmp_path / "config.json").read_text()
+    tried(
+        mutated_json(text, COUNT, SECONDS),
+        tmp_path / "config.json",
+        lambda: read_config(tmp_path),
+        lambda: check_same_configuration(tmp_path, config),
+    )
+
+
+def test_scores(tmp_path, data):
+    benchmark = PairedBenchmark(data)
+    output = tmp_path / "out"
+    log = ScoreLog(output, benchmark, benchmark.about)
+    for image in benchmark.images:
+        log.add(image, image.blurred, scores=[1.0, 0.5, 0.5], baseline=[1.0, 0.5, 0.5], truth=[])
+    lines = (output / LOG).read_text().splitlines()
+
+    def read():
+        log = ScoreLog(output, benchmark, benchmark.about)
+        for image in benchmark.images:
+            known = log.records[image.name] if log.holds(image, image.blurred) else {}
+            for score in known["scores"] + known["baseline"] if "truth" in known else ():
+                float(score)
+
+    whole = mutated((output / LOG).read_bytes(), COUNT, SECONDS / 2)
+    line = (b"\n".join([lines[0].encode(), change]) for change in mutated_json(lines[1], COUNT, 30))
+    tried((content for pair in zip(whole, line) for content in pair), output / LOG, read)
+
+
+def test_summary(tmp_path):
+    summary = {"images": 1, "mean": {}, "baseline": {}, "sequences": {}, "data_dir": "a"}
+    path = tmp_path / FILES[-1]
+    tried(mutated_json(json.dumps(summary), COUNT, SECONDS), path, lambda: read_summary(tmp_path))
+
+
+def test_lists(tmp_path, data):
+    output = tmp_path / "out"
+
+    def read():
+        benchmark = PairedBenchmark(data / "list.txt")
+        for image in benchmark.images:
+            path = prediction_path(output, image)
+            assert output.resolve() in Path(path).resolve().parents
+
+    text = "".join(f"{place(name, 'sharp')} {place(name, 'blur')}\n" for name in NAMES)
+    tried(mutated(text.encode(), COUNT, SECONDS), data / "list.txt", read)
+
+
+def test_lists_of_realblur(tmp_path):
+    line = "RealBlur-J/scene001/gt/gt_1.png RealBlur-J/scene001/blur/blur_1.png\n"
+    path = tmp_path / "RealBlur_J_test_list.txt"
+    tried(
+        mutated(2 * line.encode(), COUNT, SECONDS),
+        path,
+        lambda: survey_realblur(tmp_path, "J"),
+        lambda: find_pairs(path, "test"),
+    )
+
+
+def test_settings_of_synthesized_data(tmp_path):
+    settings = {"input": "a", "window": [7, 13], "seed": 0}
+    path = tmp_path / "synthesize_train.json"
+    tried(
+        mutated_json(json.dumps(settings), COUNT, SECONDS),
+        path,
+        lambda: _check_settings(tmp_path / "train", path, settings),
+    )
+
+
+def test_names_of_checkpoints(tmp_path):
+    chance = random.Random(0)
+    parts = [
+        "step",
+        "-",
+        "1",
+        "900",
+        " (copy)",
+        ".index",
+        ".data-00000-of-00001",
+        "é",
+        "-1",
+        "_temp",
+    ]
+    read = []
+    for _ in range(COUNT):
+        name = "".join(chance.choices(parts, k=chance.randint(1, 6)))
+        (tmp_path / name).write_bytes(b"none")
+        steps = checkpoint_steps(tmp_path)
+        assert all(isinstance(step, int) and step >= 0 for step in steps)
+        restore_newest(tmp_path, read.append)
+        (tmp_path / name).unlink()
+    print(f"{COUNT} names, {len(read)} of them checkpoints, nothing else came out")
+    assert read
