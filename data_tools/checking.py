@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import tqdm
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import read_rgb
 from srn_tf.data import PairFiles
+from srn_tf.media.images import read_rgb
 
 
 def check_pairs(

@@ -19,7 +19,7 @@ from absl import flags
 from data_tools.rendering import SUBSETS
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import read_rgb
+from srn_tf.media.images import read_rgb
 
 HOMEPAGE = "https://seungjunnah.github.io/Datasets/gopro"
 SIZE = (720, 1280)

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import image_size
 from srn_tf.evaluation.kohler import SOURCE, KohlerImage, survey_kohler
+from srn_tf.media.images import image_size
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir",

@@ -18,7 +18,7 @@ import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
-from srn_tf.common.images import write_image
+from srn_tf.media.images import write_image
 
 GAMMA = 2.2
 # The folders of one sequence, in the order in which `write_pair` writes them.

@@ -27,7 +27,7 @@ from data_tools.demo import MARGIN, random_view, recolour, turn
 from data_tools.rendering import GAMMA, is_rendered, render_folder
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import is_image, read_rgb, write_image
+from srn_tf.media.images import is_image, read_rgb, write_image
 
 LONGEST_SIDE = 1600  # photographs are shrunk to this: few are sharp at full size
 SUBSETS = ("blur", "sharp")

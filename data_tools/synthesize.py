@@ -30,7 +30,7 @@ from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, written_beside
-from srn_tf.common.images import is_image, read_rgb
+from srn_tf.media.images import is_image, read_rgb
 
 LOWEST_FPS = 120
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")

@@ -26,9 +26,9 @@ from absl import flags
 from tqdm import tqdm
 
 from srn_tf.common.cli import run
-from srn_tf.common.images import write_image
 from srn_tf.common.keras import keras
 from srn_tf.data import CACHES, Pair, find_pairs, training_batches
+from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.step import Trainer, make_trainer

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
-from srn_tf.common.images import read_rgb
 from srn_tf.evaluation.benchmarks import BenchmarkImage, PairedBenchmark
 from srn_tf.evaluation.metrics import psnr
+from srn_tf.media.images import read_rgb
 
 _WIDTH = 3.2  # inches of each picture
 _DPI = 200

@@ -8,7 +8,9 @@ are done.
 
 from __future__ import annotations
 
+import dataclasses
 import mimetypes
+import sys
 from pathlib import Path
 
 import PIL.Image
@@ -16,10 +18,10 @@ from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import is_image
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.inference.image_files import Job, deblur_file, deblur_files, plan
+from srn_tf.inference.image_files import ImageOptions, Job, Plan, deblur_file, deblur_files, plan
 from srn_tf.inference.video_files import CODECS, deblur_video, is_video
+from srn_tf.media.images import is_image
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
 SAVED_MODEL = flags.DEFINE_string(
@@ -60,6 +62,11 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Redo outputs that exist; defa
 MAX_MEGAPIXELS = flags.DEFINE_float(
     "max_megapixels", 400, "Refuse larger images, in millions of pixels.", lower_bound=0
 )
+STRIP_METADATA = flags.DEFINE_bool(
+    "strip_metadata",
+    False,
+    "Leave EXIF (camera, date, place) and the colour profile out; default: copy them.",
+)
 
 
 def main() -> None:
@@ -71,26 +78,30 @@ def main() -> None:
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
     if SAVED_MODEL.value is not None and CHECKPOINT.present:
         raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
+    if not MAX_MEGAPIXELS.value > 0:  # also where it is no number
+        raise InputError(f"--max_megapixels must be above 0, not {MAX_MEGAPIXELS.value}")
     source, output = Path(INPUT.value), Path(OUTPUT.value)
     _check_format(source, output)
-    if is_video(source):
-        jobs = [Job(source, output if is_video(output) else output / source.name)]
-        if source.resolve() == jobs[0].target.resolve():
+    if is_video(source) and not source.is_dir():
+        planned = Plan([Job(source, output if is_video(output) else output / source.name)])
+        if source.resolve() == planned.jobs[0].target.resolve():
             raise InputError(f"{source} is the input: choose another --output")
     else:
-        jobs = plan(source, output)
-    remaining = [job for job in jobs if OVERWRITE.value or not job.target.exists()]
-    if len(remaining) < len(jobs):
-        print(f"{len(jobs) - len(remaining)} outputs exist and are kept (--overwrite redoes them)")
-    if not remaining:
+        planned = plan(source, output)
+    remaining = [job for job in planned.jobs if OVERWRITE.value or not job.target.exists()]
+    kept = len(planned.jobs) - len(remaining)
+    if kept:
+        print(f"{kept} outputs exist and are kept (--overwrite redoes them)")
+    if not remaining and not planned.unreadable:
         return
-    deblurrer = _load()
-    if is_video(source):
-        deblur_video(deblurrer, source, remaining[0].target, COMPARE.value)
-    elif source.is_dir():
-        deblur_files(deblurrer, remaining, COMPARE.value, MAX_MEGAPIXELS.value)
+    options = ImageOptions(COMPARE.value, MAX_MEGAPIXELS.value, STRIP_METADATA.value)
+    if source.is_dir():
+        deblur_files(_load(), dataclasses.replace(planned, jobs=remaining), options)
+    elif is_video(source):
+        deblur_video(_load(), source, remaining[0].target, COMPARE.value)
     else:
-        deblur_file(deblurrer, remaining[0], COMPARE.value, MAX_MEGAPIXELS.value)
+        for note in deblur_file(_load(), remaining[0], options):
+            print(note, file=sys.stderr)
     print(f"{output}: done")
 
 

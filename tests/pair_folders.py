@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from srn_tf.common.images import write_image
 from srn_tf.data import Pair, find_pairs
+from srn_tf.media.images import write_image
 
 
 def coordinates(height: int, width: int, pair: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     "common",
+    "media",
     "network",
     "data",
     "weights",

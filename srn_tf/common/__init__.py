@@ -4,7 +4,6 @@ errors.py   the two ways in which a command fails
 cli.py      one `run(main)` for all commands
 files.py    results appear whole or not at all
 folders.py  one process at a time, all files below, names that lead nowhere else
-images.py   reading and writing image files, strictly
 options.py  options: one description, type and range each, for flags, help and checks
 keras.py    the one Keras of the package
 """

@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import remove_stale_partials, written_beside
-from srn_tf.common.images import read_rgb
 from srn_tf.data.caches import CACHES
 from srn_tf.data.pairs import Pair
+from srn_tf.media.images import read_rgb
 
 _DISK_FORMAT = 1  # to be raised whenever the content of the file changes
 

@@ -1,7 +1,7 @@
 """Which files are the blurred and the sharp image of a pair: by name, never by position.
 
 Layouts, all found by themselves (`SPLIT` is train or test; any format that
-`srn_tf.common.images` reads):
+`srn_tf.media.images` reads):
 
     DATA/SPLIT/SEQUENCE/{blur,blur_gamma,sharp}/000047.png    GOPRO_Large
     DATA/SPLIT/{blur,blur_gamma,sharp}/SEQUENCE_000047.png    flattened
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import image_size, is_image
+from srn_tf.media.images import image_size, is_image
 
 
 @dataclasses.dataclass(frozen=True)

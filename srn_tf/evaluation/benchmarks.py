@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srn_tf.common.images import read_rgb
 from srn_tf.data import Pair, find_pairs
 from srn_tf.evaluation.metrics import Scores, scores
+from srn_tf.media.images import read_rgb
 
 
 class BenchmarkImage(NamedTuple):

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from srn_tf.common.errors import InputError, named
 from srn_tf.common.folders import files_below
-from srn_tf.common.images import is_image
 from srn_tf.data import PairFiles, find_pairs, sized_pairs
 from srn_tf.evaluation.benchmarks import BenchmarkImage, OneTruthBenchmark
+from srn_tf.media.images import is_image
 
 IMAGES = 2025
 GROUPS = ("test-close-ups", "test-long-shot")

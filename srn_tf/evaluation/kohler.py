@@ -30,9 +30,9 @@ from scipy.io.matlab import MatReadError
 from srn_tf.common.errors import InputError, named
 from srn_tf.common.files import check_regular
 from srn_tf.common.folders import files_below
-from srn_tf.common.images import image_size, read_rgb
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.metrics import KohlerScores, kohler_scores
+from srn_tf.media.images import image_size, read_rgb
 
 IMAGES = 4
 TRAJECTORIES = 12

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from srn_tf.common.errors import InputError, named
 from srn_tf.common.folders import files_below
-from srn_tf.common.images import image_size, is_image
 from srn_tf.evaluation.benchmarks import Benchmark
+from srn_tf.media.images import image_size, is_image
 
 
 def find_predictions(folder: str | os.PathLike, benchmark: Benchmark) -> dict[str, Path]:

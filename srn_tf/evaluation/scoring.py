@@ -25,12 +25,12 @@ import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.folders import locked
-from srn_tf.common.images import read_rgb
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.score_log import ScoreLog
 from srn_tf.evaluation.sources import Folder, Network, Source
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_rgb
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images

@@ -14,11 +14,11 @@ import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.folders import joined_inside
-from srn_tf.common.images import read_rgb, write_image
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.predictions import find_predictions
 from srn_tf.evaluation.score_log import PREDICTIONS, WEIGHTS, ScoreLog
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_rgb, write_image
 
 Prediction = tuple[BenchmarkImage, Path]
 

@@ -8,7 +8,7 @@ rounded and cropped. A one-channel network takes R, G and B as three images.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +34,10 @@ class Deblurrer:
 
     Call arguments:
       image: uint8 or uint16 `[H, W, 3]`, RGB, 1x1 or larger. Other arrays raise InputError; when
-        memory does not suffice, it is a RunError.
+        memory does not suffice or what the network gives is not finite, it is a RunError.
+
+    Raises:
+      InputError: weights that are not finite.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Deblurrer:
         show_progress: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ):
+        _refuse_infinite(model.variables)
         self._network = TiledNetwork(model, tile, halo, show_progress, on_progress)
 
     @classmethod
@@ -110,8 +114,8 @@ class _SavedModelDeblurrer(Deblurrer):
             raise InputError(f"{folder} is no SavedModel (srn_tf.export writes one)")
         self._module = tf.saved_model.load(os.fspath(folder))  # owns the variables
         self._signatures = self._module.signatures
-        if not {"serving_default", "float"} <= set(self._signatures):
-            raise InputError(f"{folder} was not written by srn_tf.export: it lacks its signatures")
+        _refuse_foreign(self._signatures, folder)
+        _refuse_infinite(getattr(self._module, "weights", ()))
 
     def _deblurred(self, image: np.ndarray) -> np.ndarray:
         if image.dtype == np.uint8:
@@ -121,3 +125,26 @@ class _SavedModelDeblurrer(Deblurrer):
     def _run(self, signature: str, image: np.ndarray) -> np.ndarray:
         (deblurred,) = self._signatures[signature](image=tf.constant(image[None]))["deblurred"]
         return deblurred.numpy()
+
+
+def _refuse_infinite(variables: Iterable[tf.Variable]) -> None:
+    for variable in variables:
+        if variable.dtype.is_floating and not np.isfinite(variable.numpy()).all():
+            raise InputError(
+                f"the weights are not finite ({variable.name}): take an earlier checkpoint"
+            )
+
+
+def _refuse_foreign(signatures: Mapping[str, object], folder: str | os.PathLike) -> None:
+    """Refuses a SavedModel whose names, types and shapes are not those of `srn_tf.export`."""
+    for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32)):
+        function = signatures.get(name)
+        found = function and [
+            {key: (spec.dtype, spec.shape.as_list()) for key, spec in specs.items()}
+            for specs in (function.structured_input_signature[1], function.structured_outputs)
+        ]
+        inputs, outputs = ({key: (dtype, [None] * 3 + [3])} for key in ("image", "deblurred"))
+        if not found or found[0] != inputs or found[1].keys() != outputs.keys():
+            raise InputError(f"{folder} was not written by srn_tf.export: its signatures differ")
+        if found[1]["deblurred"][0] != dtype:
+            raise InputError(f"{folder} was not written by srn_tf.export: its outputs differ")

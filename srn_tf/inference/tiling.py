@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.network.model import WIDTHS, ScaleNet, ScaleRecurrentNet
 from srn_tf.network.resize import halve
 from srn_tf.network.upsampling import REACH
@@ -229,10 +229,16 @@ class _Result(NamedTuple):
 
 
 def as_dtype(image: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
-    """Between float32 in [0, 1] and integers over their full range, clipped and rounded."""
+    """Between float32 in [0, 1] and integers over their full range, clipped and rounded.
+
+    Raises:
+      RunError: floats that are not finite, which no integer can show.
+    """
     if image.dtype == dtype:
         return image
     if np.issubdtype(dtype, np.integer):
+        if not np.isfinite(image).all():
+            raise RunError("the network's output is not finite")
         return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
     return image.astype(dtype) / dtype(np.iinfo(image.dtype).max)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import read_image, write_image
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.inference.image_files import deblur_file, plan
+from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
+from srn_tf.media.images import read_image, write_image
 from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps, load_model
 
 
@@ -83,8 +83,9 @@ class Workshop:
             photograph.with_name(f"{photograph.stem}_deblurred.png"),
         )
         try:
-            (job,) = plan(photograph, pictures.after)
-            deblur_file(self._deblurrer(run_dir, tile, halo), job, False, self.max_megapixels)
+            (job,) = plan(photograph, pictures.after).jobs
+            options = ImageOptions(max_megapixels=self.max_megapixels)
+            deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
             write_image(pictures.before, read_image(photograph))
         except (InputError, RunError) as error:
             raise type(error)(str(error).replace(str(photograph), photograph.name)) from None

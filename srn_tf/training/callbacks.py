@@ -14,11 +14,11 @@ import tensorflow as tf
 import tqdm
 
 from srn_tf.common.files import written_beside
-from srn_tf.common.images import read_rgb
 from srn_tf.common.keras import keras
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import Scores, scores
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_rgb
 from srn_tf.training.devices import sum_over_workers, worker
 from srn_tf.weights.run_folder import Checkpoints
 

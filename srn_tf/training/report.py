@@ -10,10 +10,10 @@ import tqdm
 from matplotlib.figure import Figure
 
 from srn_tf.common.files import written_beside
-from srn_tf.common.images import read_rgb, write_image
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import scores
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_rgb, write_image
 from srn_tf.training.callbacks import read_metrics
 
 CURVES = "curves.png"

@@ -3,7 +3,7 @@
 import pytest
 from scored_images import NAMES, pixels, place
 
-from srn_tf.common.images import write_image
+from srn_tf.media.images import write_image
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import scipy.ndimage
 
 from data_tools import hide, realblur, reds
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import write_image
 from srn_tf.evaluation.metrics import scores
 from srn_tf.evaluation.names import BENCHMARKS, open_benchmark
 from srn_tf.evaluation.predictions import find_predictions
 from srn_tf.evaluation.realblur import FOLDERS
 from srn_tf.evaluation.registration import registered_scores
+from srn_tf.media.images import write_image
 
 
 def write(root, *names):

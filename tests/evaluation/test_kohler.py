@@ -9,9 +9,9 @@ import pytest
 import scipy.io
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import write_image
 from srn_tf.evaluation import metrics
 from srn_tf.evaluation.kohler import KohlerImage, find_kohler
+from srn_tf.media.images import write_image
 
 HEIGHT, WIDTH = 6, 8
 

@@ -6,10 +6,10 @@ import pytest
 from scored_images import HEIGHT, NAMES, WIDTH, pixels
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import write_image
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.predictions import find_predictions
 from srn_tf.evaluation.scoring import evaluate_predictions
+from srn_tf.media.images import write_image
 
 
 @pytest.mark.parametrize("layout", ["{0}/{1}.png", "{0}/blur/{1}.png", "{0}_{1}.png"])

@@ -14,7 +14,6 @@ from scored_images import NAMES, pixels, place, png, psnr_of, table
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.folders import locked
-from srn_tf.common.images import write_image
 from srn_tf.evaluation import sources
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.metrics import ssim_matlab
@@ -27,6 +26,7 @@ from srn_tf.evaluation.scoring import (
 )
 from srn_tf.exporting.graph import write_saved_model
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import write_image
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_folder
 
 

@@ -14,7 +14,7 @@ from experiments import table1
 from experiments.complexity import gflops
 from experiments.table1 import Row, read_rows, write_table
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import write_image
+from srn_tf.media.images import write_image
 from srn_tf.network.model import build_model
 from srn_tf.network.variants import TABLE1, Variant, slug
 from srn_tf.training.configuration import TrainingConfig

@@ -10,8 +10,8 @@ from networks import lively_model, write_run
 
 from experiments.pictures import choose_images, write_strip
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import write_image
 from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.media.images import write_image
 
 NAMES = [f"GOPR0001_07_00/{i:06}" for i in range(5)]
 

@@ -12,10 +12,10 @@ import tensorflow as tf
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import read_image, write_image
 from srn_tf.exporting import formats, graph
 from srn_tf.exporting.formats import FORMATS, export
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_image, write_image
 
 
 @pytest.fixture(scope="module")

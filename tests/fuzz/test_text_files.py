@@ -13,13 +13,13 @@ from scored_images import NAMES, pixels, place
 
 from data_tools.synthesize import _check_settings
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import write_image
 from srn_tf.data import find_pairs
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.realblur import survey_realblur
 from srn_tf.evaluation.results import FILES, read_summary
 from srn_tf.evaluation.score_log import LOG, ScoreLog
 from srn_tf.evaluation.sources import prediction_path
+from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.run import check_same_configuration

@@ -11,10 +11,18 @@ import pytest
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.images import read_image, write_image
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.inference.image_files import Job, deblur_file, deblur_files, deblur_image, plan
+from srn_tf.inference.image_files import (
+    ImageOptions,
+    Job,
+    Plan,
+    deblur_file,
+    deblur_files,
+    deblur_image,
+    plan,
+)
 from srn_tf.inference.video_files import deblur_video
+from srn_tf.media.images import read_image, write_image
 
 
 def invert(image):
@@ -37,20 +45,22 @@ def test_a_folder_keeps_its_structure_and_each_name(tmp_path):
         touch(blurred / name)
     names = ["a.jpg", "a.png", "deep/er/b.TIF"]
     output = tmp_path / "sharp"
-    assert plan(blurred, output) == [Job(blurred / name, output / name) for name in names]
+    assert plan(blurred, output).jobs == [Job(blurred / name, output / name) for name in names]
 
 
 def test_outputs_inside_of_the_input_folder_are_not_inputs(tmp_path):
     touch(tmp_path / "a.png")
     touch(tmp_path / "out" / "a.png")
-    assert plan(tmp_path, tmp_path / "out") == [Job(tmp_path / "a.png", tmp_path / "out" / "a.png")]
+    assert plan(tmp_path, tmp_path / "out").jobs == [
+        Job(tmp_path / "a.png", tmp_path / "out" / "a.png")
+    ]
 
 
 def test_one_image_goes_to_a_file_or_into_a_folder(tmp_path):
     image = tmp_path / "a.png"
     touch(image)
-    assert plan(image, tmp_path / "b.jpg") == [Job(image, tmp_path / "b.jpg")]
-    assert plan(image, tmp_path / "out") == [Job(image, tmp_path / "out" / "a.png")]
+    assert plan(image, tmp_path / "b.jpg").jobs == [Job(image, tmp_path / "b.jpg")]
+    assert plan(image, tmp_path / "out").jobs == [Job(image, tmp_path / "out" / "a.png")]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,9 @@ def test_inputs_are_never_overwritten(tmp_path, source, output):
 
 def test_an_output_folder_above_the_input_is_fine(tmp_path):
     touch(tmp_path / "in" / "a.png")
-    assert plan(tmp_path / "in", tmp_path) == [Job(tmp_path / "in" / "a.png", tmp_path / "a.png")]
+    assert plan(tmp_path / "in", tmp_path).jobs == [
+        Job(tmp_path / "in" / "a.png", tmp_path / "a.png")
+    ]
 
 
 def test_sources_without_images_are_named(tmp_path):
@@ -98,7 +110,7 @@ def test_comparison_shows_the_input_on_the_left(tmp_path):
     image = random_image(5, 8, 3)
     job = Job(tmp_path / "a.png", tmp_path / "new" / "b.png")
     write_image(job.source, image)
-    deblur_file(invert, job, compare=True, max_megapixels=1)
+    deblur_file(invert, job, ImageOptions(compare=True))
     shown = read_image(job.target)
     np.testing.assert_array_equal(shown[:, :8], image)
     np.testing.assert_array_equal(shown[:, 8:], 255 - image)
@@ -109,7 +121,7 @@ def test_images_above_the_limit_are_refused_before_they_are_decoded(tmp_path):
     write_image(path, np.zeros((10, 101), np.uint8))
     path.write_bytes(path.read_bytes()[:-20])  # decoding would fail
     with pytest.raises(InputError, match=r"wide\.png has 0\.0 megapixels, more than"):
-        deblur_file(invert, Job(path, tmp_path / "out.png"), False, max_megapixels=1e-3)
+        deblur_file(invert, Job(path, tmp_path / "out.png"), ImageOptions(max_megapixels=1e-3))
 
 
 def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
@@ -118,7 +130,7 @@ def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
         write_image(job.source, random_image(4, 4, 3))
     jobs[0].source.write_text("text")
     with pytest.raises(RunError, match=r"1 of 3 images failed:\n.*a\.png"):
-        deblur_files(invert, jobs, compare=False, max_megapixels=1)
+        deblur_files(invert, Plan(jobs), ImageOptions())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
 
 

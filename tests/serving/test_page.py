@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from networks import lively_model, write_run
 
-from srn_tf.common.images import read_image, write_image
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_image, write_image
 
 pytestmark = pytest.mark.web
 

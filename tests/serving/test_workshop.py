@@ -5,8 +5,8 @@ import PIL.Image
 import pytest
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import read_image, write_image
-from srn_tf.inference.image_files import deblur_file, plan
+from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
+from srn_tf.media.images import read_image, write_image
 from srn_tf.serving import workshop as module
 from srn_tf.serving.workshop import Workshop
 
@@ -58,8 +58,8 @@ def photograph(path, *shape, dtype=np.uint8):
 )
 def test_the_png_is_what_the_command_writes(tmp_path, workshop, name, shape, dtype):
     path = photograph(tmp_path / name, *shape, dtype=dtype)
-    (job,) = plan(path, tmp_path / "by_command.png")
-    deblur_file(invert, job, False, 1)
+    (job,) = plan(path, tmp_path / "by_command.png").jobs
+    deblur_file(invert, job, ImageOptions(max_megapixels=1))
     before, after = workshop.deblur(path, "run", None, None, ignore)
     assert after.read_bytes() == job.target.read_bytes()
     assert after.suffix == before.suffix == ".png"

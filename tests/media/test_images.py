@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.images import image_size, read_image, read_rgb, write_image
+from srn_tf.media.images import image_size, read_image, read_rgb, write_image
 
 # What each EXIF orientation does, by EXIF 2.3: where the stored row 0 and column 0 are shown.
 ORIENTATIONS = {
@@ -115,7 +115,7 @@ def test_truncated_files_are_named(tmp_path, suffix, part):
 
 def test_text_and_missing_files_are_named(tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(InputError, match=r"text\.png is not a readable image"):
+    with pytest.raises(InputError, match=r"text\.png is none of PNG, JPEG"):
         read_image(tmp_path / "text.png")
     with pytest.raises(InputError, match=r"missing\.png does not exist"):
         image_size(tmp_path / "missing.png")
@@ -143,9 +143,6 @@ def test_a_malformed_exif_block_is_no_reason_to_fail(tmp_path, suffix):
 
 def test_what_would_be_dropped_in_silence_is_refused(tmp_path):
     gray = PIL.Image.fromarray(picture(channels=1))
-    gray.save(tmp_path / "clear.png", transparency=3)
-    with pytest.raises(InputError, match=r"clear\.png has transparency that would be lost"):
-        read_image(tmp_path / "clear.png")
     gray.save(tmp_path / "pages.tif", save_all=True, append_images=[gray])
     with pytest.raises(InputError, match=r"pages\.tif holds 2 images"):
         read_image(tmp_path / "pages.tif")

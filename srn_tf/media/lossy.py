@@ -1,0 +1,117 @@
+"""JPEG, WebP, BMP and AVIF, decoded and encoded by Pillow, and HEIC by its plug-in `pillow-heif`.
+
+WebP and BMP are written without loss, WebP also under an alpha of 0; the others with quality 95 and
+colours at full resolution. HEIC of more than 8 bits is 16-bit in memory and written with 10.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import BinaryIO
+
+import numpy as np
+import PIL.Image
+
+from srn_tf.common.errors import InputError
+from srn_tf.media.metadata import Metadata, exif_block, parse_exif
+from srn_tf.media.stored import Stored
+
+_LARGEST_JPEG_EXIF = 65533
+_HEIF_IS_AN_EXTRA = "HEIC needs one more package: pip install 'srn-tf[heif]'"
+
+
+def read(file: BinaryIO, kind: str) -> Stored:
+    """The header of a file of one of these formats (see `Stored`); `kind` is `kind_of`'s."""
+    if kind == "HEIF":
+        return _read_heif(file)
+    if kind == "AVIF":
+        _refuse_deep_avif(file)
+    image = PIL.Image.open(file, formats=[kind])
+    # The further images of a JPEG are previews and the like.
+    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
+        raise InputError(f"holds {image.n_frames} images: split it into one file each")
+    if image.mode == "CMYK":
+        raise InputError("is a CMYK image: convert it to RGB")
+    if image.mode not in ("1", "L", "P", "RGB", "RGBA"):
+        raise InputError(f"is of the kind {image.mode}: convert it to RGB")
+    orientation, exif, notes = parse_exif(image.info.get("exif", b""))
+    metadata = Metadata(exif, image.info.get("icc_profile") or b"", notes=notes)
+
+    def decode() -> np.ndarray:
+        target = {"1": "L", "P": "RGB"}.get(image.mode)
+        return np.asarray(image.convert(target) if target else image)
+
+    return Stored((image.height, image.width), decode, orientation, metadata)
+
+
+def encode(image: np.ndarray, metadata: Metadata, kind: str) -> bytes:
+    """A file of uint8 `[H, W]` or `[H, W, 2 to 4]`; HEIC also of uint16 and three channels or four.
+
+    Raises:
+      InputError: HEIC without its plug-in.
+    """
+    if kind == "HEIF":
+        return _encode_heif(image, metadata)
+    options = {
+        "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+        "WEBP": {"lossless": True, "exact": True},
+        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+        "BMP": {},
+    }[kind]
+    if kind != "BMP":
+        options["icc_profile"] = metadata.icc
+        options["exif"] = exif_block(metadata.exif, image.shape[:2])
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def fits_jpeg(metadata: Metadata) -> bool:
+    """Whether the EXIF is small enough for a JPEG."""
+    return len(exif_block(metadata.exif, (1, 1))) <= _LARGEST_JPEG_EXIF
+
+
+def _refuse_deep_avif(file: BinaryIO) -> None:
+    # Of the flags in the box av1C, the two highest after the first speak of more than 8 bits.
+    head = file.read(1 << 16)
+    file.seek(0)
+    if any(flags[1][0] & 0x40 for flags in re.finditer(rb"av1C..(.)", head, re.DOTALL)):
+        raise InputError("is an AVIF of more than 8 bits: convert it to a 16-bit PNG or TIFF")
+
+
+def _read_heif(file: BinaryIO) -> Stored:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(_HEIF_IS_AN_EXTRA) from None
+    images = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    if len(images) > 1:
+        raise InputError(f"holds {len(images)} images: split it into one file each")
+    image = images[0]
+    if image.mode not in ("L", "RGB", "RGBA", "L;16", "I;16", "RGB;16", "RGBA;16"):
+        raise InputError(f"is of the kind {image.mode}: convert it to RGB")
+    # libheif has turned the image already; by the standard its EXIF has no say in that.
+    _, exif, notes = parse_exif(image.info.get("exif") or b"")
+    metadata = Metadata(exif, image.info.get("icc_profile") or b"", notes=notes)
+    return Stored((image.size[1], image.size[0]), lambda: np.asarray(image), 1, metadata)
+
+
+def _encode_heif(image: np.ndarray, metadata: Metadata) -> bytes:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise InputError(_HEIF_IS_AN_EXTRA) from None
+    height, width = image.shape[:2]
+    mode = {2: "L", 3: "RGB", 4: "RGBA"}[image.ndim if image.ndim == 2 else image.shape[2]]
+    mode += ";16" if image.dtype == np.uint16 else ""
+    buffer = io.BytesIO()
+    pixels = image.tobytes()  # the plug-in does not hold them by itself
+    pillow_heif.from_bytes(mode, (width, height), pixels).save(
+        buffer,
+        quality=95,
+        chroma="444",
+        exif=exif_block(metadata.exif, (height, width)) or None,
+        icc_profile=metadata.icc or None,
+    )
+    return buffer.getvalue()

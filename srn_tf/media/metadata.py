@@ -1,0 +1,121 @@
+"""What a photograph carries beside its pixels: orientation, EXIF and colour profile.
+
+EXIF is kept as a mapping from tag to value; the values of `EXIF_IFD` and `GPS_IFD` are such
+mappings themselves. What speaks of the place of things in the old file is left out: the thumbnail
+(which would show the blurred photograph), the orientation (pixels are turned upright) and the
+camera maker's private block. Orientation is that of EXIF alone; what XMP may say counts for no
+format.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+import PIL.Image
+
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+_ORIENTATION = 0x0112
+_PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+# ImageDescription, Make, Model, XResolution, YResolution, ResolutionUnit, Software, DateTime,
+# Artist, Copyright
+_DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
+_BOUND_TO_THE_FILE = (0x927C, 0xA005)  # MakerNote, InteroperabilityIFD
+
+# EXIF orientation -> how to turn the stored array upright (EXIF 2.3, tag 0x0112).
+_UPRIGHT = {
+    1: np.asarray,
+    2: np.fliplr,
+    3: lambda image: np.rot90(image, 2),
+    4: np.flipud,
+    5: lambda image: np.rot90(np.fliplr(image)),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.rot90(np.fliplr(image), -1),
+    8: np.rot90,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What is copied from the input to the output.
+
+    Attributes:
+      exif: as the module describes it; empty when there is none.
+      icc: the ICC colour profile; empty when there is none.
+      png_colour: the colour chunks of a PNG, which no other format has, by their names.
+      alpha: of a TIFF with an alpha channel its tag ExtraSamples: 0 unspecified, 1 associated
+        (colours are multiplied by it), 2 unassociated, which is what all other formats have.
+      notes: what could not be kept, for the user to read.
+    """
+
+    exif: Mapping[int, object] = dataclasses.field(default_factory=dict)
+    icc: bytes = b""
+    png_colour: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
+    alpha: int = 2
+    notes: tuple[str, ...] = ()
+
+
+def parse_exif(block: bytes | BinaryIO) -> tuple[int, dict[int, object], tuple[str, ...]]:
+    """Reads an EXIF block, or the tags of a TIFF file.
+
+    Returns:
+      The orientation, which is 1 unless it is an integer from 1 to 8; what is to be copied; and a
+      note if the block is malformed.
+    """
+    source, kept, orientation = PIL.Image.Exif(), {}, 1
+    try:
+        if isinstance(block, bytes):
+            source.load(block)  # an empty one is fine
+        else:
+            source.load_from_fp(block)
+        orientation = valid_orientation(source.get(_ORIENTATION))
+        for tag in _DESCRIPTIVE:
+            if tag in source:
+                kept[tag] = source[tag]
+        for ifd in (EXIF_IFD, GPS_IFD):
+            tags = {
+                tag: value
+                for tag, value in source.get_ifd(ifd).items()
+                if tag not in _BOUND_TO_THE_FILE
+            }
+            if tags:
+                kept[ifd] = tags
+        exif_block(kept, (1, 1))  # values of wrong types are noticed when they are written
+    except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error) as error:
+        return orientation, {}, (f"its EXIF is malformed and left out ({error})",)
+    except (AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
+        return orientation, {}, (f"its EXIF is malformed and left out ({type(error).__name__})",)
+    return orientation, kept, ()
+
+
+def valid_orientation(value: object) -> int:
+    """`value` if it is an integer from 1 to 8, otherwise 1."""
+    return int(value) if isinstance(value, int) and value in _UPRIGHT else 1
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """The image as it is to be shown."""
+    return np.ascontiguousarray(_UPRIGHT[orientation](image))
+
+
+def exif_block(exif: Mapping[int, object], size: tuple[int, int]) -> bytes:
+    """The block that image files hold, which begins with "Exif"; empty for no tags.
+
+    Args:
+      exif: as the module describes it.
+      size: height and width of the image in pixels, put where the tags speak of them.
+    """
+    if not exif:
+        return b""
+    block = PIL.Image.Exif()
+    for tag, value in exif.items():
+        block[tag] = sized(value, size) if isinstance(value, Mapping) else value
+    return block.tobytes()
+
+
+def sized(tags: Mapping[int, object], size: tuple[int, int]) -> dict[int, object]:
+    """The same tags, those of the image's height and width corrected to `size`."""
+    return {**tags, **{tag: side for tag, side in zip((_PIXEL_Y, _PIXEL_X), size) if tag in tags}}

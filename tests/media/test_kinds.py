@@ -1,0 +1,299 @@
+"""Every kind of image file, written by others, is read as the array that went in, or refused."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from srn_tf.common.errors import InputError
+from srn_tf.media.images import image_size, read_image, read_photograph, write_image
+
+RNG = np.random.default_rng(0)
+GRAY, GRAY_ALPHA, RGB, RGBA = (
+    RNG.integers(0, 256, (37, 50, *channels), np.uint8) for channels in ((), (2,), (3,), (4,))
+)
+RGBA[:5, :, 3] = 0
+DEEP = {
+    name: image.astype(np.uint16) * 256 + image[::-1]
+    for name, image in (("gray", GRAY), ("gray alpha", GRAY_ALPHA), ("rgb", RGB), ("rgba", RGBA))
+}
+SMOOTH = np.add.outer(np.arange(64), np.arange(64))[..., None].astype(np.uint8) + np.uint8(
+    [0, 40, 80]
+)
+
+
+def tiff(image, **options):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, image, **options)
+    return buffer.getvalue()
+
+
+def pillow(image, kind, mode=None, **options):
+    buffer = io.BytesIO()
+    image = PIL.Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    (image.convert(mode) if mode else image).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bmp(rows, bits, compression=0, masks=b""):
+    """A bottom-up BMP with the 40-byte header, from the bytes of its rows, top row first."""
+    height, width = len(rows), len(rows[0]) * 8 // bits
+    pixels = b"".join(row + bytes(-len(row) % 4) for row in reversed(rows))
+    offset = 54 + len(masks)
+    head = struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, 0, 0, 0, 0, 0)
+    return head + info + masks + pixels
+
+
+def bgrx(image, last=0):
+    padded = np.dstack([image[..., ::-1], np.full(image.shape[:2], last, np.uint8)])
+    return [row.tobytes() for row in padded]
+
+
+def inverted(image):
+    return np.iinfo(image.dtype).max - image
+
+
+def tiff_table():
+    arrays = {
+        "gray8": GRAY,
+        "rgb8": RGB,
+        "rgba8": RGBA,
+        "gray16": DEEP["gray"],
+        "rgb16": DEEP["rgb"],
+        "rgba16": DEEP["rgba"],
+        "ga8": GRAY_ALPHA,
+        "ga16": DEEP["gray alpha"],
+    }
+    for name, image in arrays.items():
+        colour = name.startswith("rgb")
+        alphas = (
+            ("unspecified", "assocalpha", "unassalpha")
+            if "a8" in name or "a16" in name
+            else (None,)
+        )
+        for alpha in alphas:
+            for planar in ("contig", "separate") if image.ndim == 3 else (None,):
+                stored = np.moveaxis(image, -1, 0) if planar == "separate" else image
+                for layout in ({}, {"tile": (16, 16)}, {"rowsperstrip": 5}):
+                    options = {"photometric": "rgb" if colour else "minisblack", "metadata": None}
+                    options |= {"planarconfig": planar, "extrasamples": alpha and [alpha]}
+                    yield (
+                        f"tiff {name} {alpha} {planar} {layout}",
+                        tiff(stored, **options, **layout),
+                        image,
+                    )
+    for name in ("lzw", "zlib", "packbits", "zstd", "lzma"):
+        yield f"tiff {name}", tiff(DEEP["rgb"], photometric="rgb", compression=name), DEEP["rgb"]
+    predicted = {"photometric": "rgb", "compression": "lzw", "predictor": True}
+    yield "tiff predictor", tiff(RGB, **predicted), RGB
+    yield "tiff big", tiff(RGB, bigtiff=True, photometric="rgb"), RGB
+    yield "tiff big endian", tiff(DEEP["rgb"], byteorder=">", photometric="rgb"), DEEP["rgb"]
+    for image in (GRAY, DEEP["gray"]):
+        white = tiff(image, photometric="miniswhite")
+        yield f"tiff white is zero {image.dtype}", white, inverted(image)
+    yield "tiff pillow rgba", pillow(RGBA, "TIFF"), RGBA
+    yield "tiff pillow lzw", pillow(RGB, "TIFF", compression="tiff_lzw"), RGB
+    bits = GRAY > 127
+    yield "tiff bilevel", tiff(bits, photometric="minisblack"), bits * np.uint8(255)
+    yield (
+        "tiff fax",
+        pillow(PIL.Image.fromarray(bits), "TIFF", compression="group4"),
+        bits * np.uint8(255),
+    )
+    palette = PIL.Image.fromarray(RGB).quantize(16)
+    yield "tiff palette", pillow(palette, "TIFF"), np.asarray(palette.convert("RGB"))
+
+
+def table():
+    yield from tiff_table()
+    for name, image in (("gray", GRAY), ("gray alpha", GRAY_ALPHA), ("rgb", RGB), ("rgba", RGBA)):
+        yield f"png {name}", pillow(image, "PNG"), image
+    yield "png 16 gray", pillow(DEEP["gray"], "PNG"), DEEP["gray"]
+    clear = pillow(GRAY, "PNG", transparency=3)
+    yield "png gray key", clear, np.dstack([GRAY, np.where(GRAY == 3, 0, 255).astype(np.uint8)])
+    palette = PIL.Image.fromarray(RGB).quantize(16)
+    yield "png palette", pillow(palette, "PNG"), np.asarray(palette.convert("RGB"))
+    keyed = pillow(palette, "PNG", transparency=b"\0\x10")
+    yield "png palette key", keyed, np.asarray(PIL.Image.open(io.BytesIO(keyed)).convert("RGBA"))
+    bits = GRAY > 127
+    yield "png bilevel", pillow(PIL.Image.fromarray(bits), "PNG"), bits * np.uint8(255)
+    yield "png big profile and text", with_chunks(pillow(RGB, "PNG"), big_chunks()), RGB
+    yield "png damaged text", with_chunks(pillow(RGB, "PNG"), b"\0\0\0\4tEXtabcd1234"), RGB
+    yield "webp", pillow(RGB, "WEBP", lossless=True), RGB
+    yield "webp alpha 0", pillow(RGBA, "WEBP", lossless=True, exact=True), RGBA
+    yield "bmp 24", pillow(RGB, "BMP"), RGB
+    yield "bmp gray", pillow(GRAY, "BMP"), GRAY
+    yield "bmp palette", pillow(palette, "BMP"), np.asarray(palette.convert("RGB"))
+    yield "bmp 32", bmp(bgrx(RGB), 32), RGB
+    masks = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
+    yield "bmp 32 bitfields", bmp(bgrx(RGB), 32, 3, masks), RGB
+    jpeg = pillow(RGB, "JPEG", quality=90)
+    yield "jpeg", jpeg, np.asarray(PIL.Image.open(io.BytesIO(jpeg)))
+
+
+def chunk(name, content):
+    checksum = struct.pack(">I", zlib.crc32(name + content))
+    return struct.pack(">I", len(content)) + name + content + checksum
+
+
+def with_chunks(png, chunks):
+    return png[:33] + chunks + png[33:]
+
+
+def big_chunks():
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(20_000_000)))
+    return text + chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(12_000_000)))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [row[1:] for row in table()], ids=[r[0] for r in table()]
+)
+def test_a_kind_is_read_exactly_and_written_back(tmp_path, content, expected):
+    path = tmp_path / "input"  # the content tells the kind, not the suffix
+    path.write_bytes(content)
+    photograph = read_photograph(path)
+    np.testing.assert_array_equal(photograph.image, expected)
+    assert photograph.image.dtype == expected.dtype
+    assert image_size(path) == expected.shape[:2]
+    write_image(tmp_path / "copy.tif", *photograph)
+    copy = read_photograph(tmp_path / "copy.tif")
+    np.testing.assert_array_equal(copy.image, expected)
+    if expected.ndim == 3 and expected.shape[2] in (2, 4):
+        assert copy.metadata.alpha == photograph.metadata.alpha
+
+
+def animated(kind):
+    pages = [PIL.Image.fromarray(RGB), PIL.Image.fromarray(RGB[::-1])]
+    return pillow(pages[0], kind, save_all=True, append_images=pages[1:])
+
+
+REFUSED = {
+    "float": (tiff(GRAY.astype(np.float32), photometric="minisblack"), "holds float32 samples"),
+    "signed": (tiff(GRAY.astype(np.int16), photometric="minisblack"), "holds int16 samples"),
+    "32 bits": (tiff(GRAY.astype(np.uint32), photometric="minisblack"), "32-bit samples"),
+    "cmyk": (tiff(RGBA, photometric="separated", planarconfig="contig"), "is a CMYK image"),
+    "cielab": (tiff(RGB, photometric="cielab"), "CIELAB image"),
+    "pages": (tiff(np.stack([RGB, RGB]), photometric="rgb"), "holds 2 images"),
+    "five channels": (
+        tiff(np.dstack([RGBA, GRAY]), photometric="rgb", planarconfig="contig"),
+        "has 5 channels",
+    ),
+    "directory": (tiff(RGB, photometric="rgb")[:8] + b"\xff" * 400, "unreadable or truncated"),
+    "cmyk jpeg": (
+        pillow(RGBA, "JPEG", "CMYK")
+        if False
+        else pillow(PIL.Image.fromarray(RGB).convert("CMYK"), "JPEG"),
+        "is a CMYK image",
+    ),
+    "animated webp": (animated("WEBP"), "holds 2 images"),
+    "animated png": (animated("PNG"), "holds 2 images"),
+    "gif": (pillow(GRAY, "GIF"), "is none of PNG"),
+    "text": (b"not a picture", "is none of PNG"),
+    "empty": (b"", "is none of PNG"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_lost_is_refused_by_name(tmp_path, name):
+    content, message = REFUSED[name]
+    (tmp_path / "bad.png").write_bytes(content)
+    with pytest.raises(InputError, match=rf"bad\.png .*{message}"):
+        read_image(tmp_path / "bad.png")
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".heic"])
+def test_lossy_formats_of_phones_keep_picture_and_metadata(tmp_path, suffix):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif")
+    path = tmp_path / f"photo{suffix}"
+    (tmp_path / "source.jpg").write_bytes(photograph_of_a_camera())
+    metadata = read_photograph(tmp_path / "source.jpg").metadata
+    assert write_image(path, SMOOTH, metadata) == ()
+    found = read_photograph(path)
+    np.testing.assert_allclose(found.image.astype(int), SMOOTH, atol=4)
+    assert found.metadata.exif[0x010F] == "Maker"
+    assert found.metadata.icc == PROFILE
+
+
+PROFILE = bytes(range(256)) * 3
+
+
+def photograph_of_a_camera(orientation=6):
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x8298] = orientation, "Maker", "© A. Person"
+    exif[0x8769] = {0x9003: "2024:05:06 07:08:09", 0x829A: (1, 60), 0xA002: 64, 0xA003: 40}
+    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.5)}
+    return pillow(SMOOTH[:40], "JPEG", exif=exif.tobytes(), icc_profile=PROFILE, quality=100)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_exif_and_profile_are_copied_and_the_orientation_reset(tmp_path, suffix):
+    (tmp_path / "in.jpg").write_bytes(photograph_of_a_camera())
+    photograph = read_photograph(tmp_path / "in.jpg")
+    assert photograph.image.shape == (64, 40, 3)
+    assert write_image(tmp_path / f"out{suffix}", *photograph) == ()
+    image = PIL.Image.open(tmp_path / f"out{suffix}")
+    exif = image.getexif()
+    assert exif.get(0x0112, 1) == 1
+    assert exif[0x010F] == "Maker"
+    assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+    assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (40, 64)
+    assert exif.get_ifd(0x8825)[2] == (48.0, 8.0, 12.5)
+    assert image.info["icc_profile"] == PROFILE
+    again = read_photograph(tmp_path / f"out{suffix}")
+    assert (
+        again.metadata.exif.items()
+        >= {
+            **photograph.metadata.exif,
+            0x8769: {**photograph.metadata.exif[0x8769], 0xA002: 40, 0xA003: 64},
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_out_of_range_counts_as_one(tmp_path, orientation):
+    (tmp_path / "in.jpg").write_bytes(photograph_of_a_camera(orientation))
+    assert read_image(tmp_path / "in.jpg").shape == (40, 64, 3)
+    assert image_size(tmp_path / "in.jpg") == (40, 64)
+    content = tiff(RGB, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
+    (tmp_path / "in.tif").write_bytes(content)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif"), RGB)
+
+
+def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
+    block = PIL.Image.Exif()
+    block[0x0112] = 6
+    png = pillow(RGB, "PNG")
+    late = png[:-12] + chunk(b"eXIf", block.tobytes().removeprefix(b"Exif\0\0")) + png[-12:]
+    (tmp_path / "late.png").write_bytes(late)
+    np.testing.assert_array_equal(read_image(tmp_path / "late.png"), np.rot90(RGB, -1))
+    assert image_size(tmp_path / "late.png") == RGB.shape[1::-1]
+
+
+def test_colour_chunks_of_a_png_are_kept_by_png_and_named_elsewhere(tmp_path):
+    colour = chunk(b"cICP", bytes([9, 16, 0, 1]))
+    (tmp_path / "hdr.png").write_bytes(with_chunks(pillow(RGB, "PNG"), colour))
+    photograph = read_photograph(tmp_path / "hdr.png")
+    assert write_image(tmp_path / "copy.png", *photograph) == ()
+    assert colour in (tmp_path / "copy.png").read_bytes()
+    (note,) = write_image(tmp_path / "copy.webp", *photograph)
+    assert "only PNG" in note
+
+
+def test_sizes_are_judged_by_the_header(tmp_path):
+    bomb = bytearray(pillow(RGB, "PNG"))
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bytes(bomb[12:29])))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    for limit in (400, float("nan")):
+        with pytest.raises(InputError, match=r"bomb\.png has 3600\.0 megapixels"):
+            read_photograph(tmp_path / "bomb.png", limit)
+    with (tmp_path / "sparse.png").open("wb") as file:
+        file.truncate(200 << 30)
+    with pytest.raises(InputError, match=r"sparse\.png is a file of 214\.7 GB"):
+        read_image(tmp_path / "sparse.png")
