@@ -31,7 +31,8 @@ _THEME = gr.themes.Default(
 _CSS = """
 .gradio-container { width: 100%; max-width: 1200px !important; margin: auto; }
 footer { display: none !important; }
-#refusal { border: 1px solid #c62828 !important; border-radius: 4px; padding: 0.6em 1em; }
+.remark { border: 1px solid var(--border-color-primary) !important; padding: 0.6em 1em; }
+.refusal { border-color: #c62828 !important; }
 """
 
 
@@ -102,7 +103,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
                     )
                 again = gr.Button("Deblur", variant="primary")
             with gr.Column(scale=3):
-                refusal = gr.Markdown(visible=False, elem_id="refusal")
+                remark = gr.Markdown(visible=False)
                 pictures = gr.ImageSlider(
                     label="Before | after",
                     interactive=False,
@@ -112,7 +113,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
                 )
                 download = gr.DownloadButton("Download PNG", interactive=False)
 
-        outputs = [pictures, download, refusal]
+        outputs = [pictures, download, remark]
 
         def take(upload: str, request: gr.Request):
             try:
@@ -142,7 +143,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
 
             progress(0, desc="Reading")
             try:
-                before, after = workshop.deblur(
+                before, after, notes = workshop.deblur(
                     path, run_dir, tile or None, None if halo < 0 else halo, report
                 )
             except (InputError, RunError, OSError) as error:
@@ -153,7 +154,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
             return (
                 (str(before), str(after)),
                 gr.update(value=str(after), interactive=True),
-                gr.update(visible=False),
+                gr.update(value="\n\n".join(notes), visible=bool(notes), elem_classes=["remark"]),
             )
 
         inputs = [photograph, run_dir, tile, halo]
@@ -172,4 +173,8 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
 
 def _refused(line: str) -> tuple:
     """The outputs of a job that has no pictures."""
-    return None, gr.update(value=None, interactive=False), gr.update(value=line, visible=True)
+    return (
+        None,
+        gr.update(value=None, interactive=False),
+        gr.update(value=line, visible=True, elem_classes=["remark", "refusal"]),
+    )

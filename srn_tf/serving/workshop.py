@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
-from srn_tf.media.images import read_image, write_image
+from srn_tf.media.images import read_photograph, write_image
 from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps, load_model
 
 
@@ -28,10 +29,17 @@ def weights_here() -> list[str]:
 
 
 class Pictures(NamedTuple):
-    """Two PNGs of one size, as the browser shows them under a slider."""
+    """Two PNGs of one size, as the browser shows them under a slider.
+
+    Attributes:
+      before: the photograph.
+      after: what became of it.
+      notes: what of its metadata could not be kept, a line each.
+    """
 
     before: Path
     after: Path
+    notes: list[str]
 
 
 class Workshop:
@@ -74,24 +82,27 @@ class Workshop:
 
         Raises:
           InputError: `srn_tf.deblur` refuses this file, or the run folder is gone. The message is
-            the same, with the bare name of the photograph.
+            the same, with the bare name of the file.
           RunError: out of memory.
         """
         self._report = report
-        pictures = Pictures(
-            photograph.with_name(f"{photograph.stem}_before.png"),
-            photograph.with_name(f"{photograph.stem}_deblurred.png"),
-        )
+        before = photograph.with_name(f"{photograph.stem}_before.png")
+        after = photograph.with_name(f"{photograph.stem}_deblurred.png")
         try:
-            (job,) = plan(photograph, pictures.after).jobs
+            (job,) = plan(photograph, after).jobs
             options = ImageOptions(max_megapixels=self.max_megapixels)
-            deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
-            write_image(pictures.before, read_image(photograph))
+            notes = deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
+            write_image(before, *read_photograph(photograph, self.max_megapixels))
         except (InputError, RunError) as error:
-            raise type(error)(str(error).replace(str(photograph), photograph.name)) from None
-        return pictures
+            raise type(error)(_without_folder(str(error), photograph)) from None
+        return Pictures(before, after, [_without_folder(note, photograph) for note in notes])
 
     def _new_deblurrer(self, run_dir: str, tile: int | None, halo: int | None) -> Deblurrer:
         return Deblurrer(
             self._load(run_dir), tile, halo, on_progress=lambda share: self._report(share)
         )
+
+
+def _without_folder(line: str, photograph: Path) -> str:
+    """A visitor knows the name of the photograph, not where it is kept."""
+    return line.replace(f"{photograph.parent}{os.sep}", "")
