@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_tools.demo import shake_path, transforms
+from data_tools.scenes import shake_path, transforms
 
 # Kinds of paths and their shares. What hands do is smooth over the time of an exposure.
 PATHS = {"shake": 0.4, "smooth": 0.2, "line": 0.2, "arc": 0.1, "walk": 0.05, "tremor": 0.05}

@@ -1,5 +1,7 @@
 """Verifies a download of GOPRO_Large (Nah et al., CVPR 2017).
 
+    python -m data_tools.gopro --data_dir=.../GOPRO_Large
+
 Expected layout: `{train,test}/GOPRxxxx_yy_zz/{blur,blur_gamma,sharp}/NNNNNN.png`, where `yy` is the
 number of averaged frames; 2103 training and 1111 test pairs of 1280x720 pixels. Every file is
 decoded whole, so the check takes a few minutes.
@@ -19,6 +21,7 @@ from absl import flags
 from data_tools.rendering import SUBSETS
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.flags import define
 from srn_tf.media.images import read_rgb
 
 HOMEPAGE = "https://seungjunnah.github.io/Datasets/gopro"
@@ -189,5 +192,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("data_dir", None, "Unpacked folder of GOPRO_Large.", required=True)
+    define("data_dir", str, None, "Unpacked folder of GOPRO_Large.", group="Input", required=True)
     run(main)

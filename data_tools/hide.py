@@ -1,4 +1,6 @@
-"""Checks a download of HIDE: python -m data_tools.hide --data_dir=...
+"""Checks a download of HIDE.
+
+    python -m data_tools.hide --data_dir=...
 
 Counts the images of both groups, decodes every file and names what is missing or damaged (exit
 status 1). `srn_tf.evaluation.hide` says which layouts are expected.
@@ -12,6 +14,7 @@ from absl import flags
 
 from data_tools.checking import check_pairs
 from srn_tf.common.cli import run
+from srn_tf.common.flags import define
 from srn_tf.evaluation.hide import IMAGES, SOURCE, survey_hide
 
 
@@ -26,5 +29,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("data_dir", None, "Unpacked folder of HIDE.", required=True)
+    define("data_dir", str, None, "Unpacked folder of HIDE.", group="Input", required=True)
     run(main)

@@ -1,4 +1,6 @@
-"""Checks that a folder holds Köhler's benchmark whole: python -m data_tools.kohler --data_dir=...
+"""Checks that a folder holds Köhler's benchmark whole.
+
+    python -m data_tools.kohler --data_dir=.../Koehler
 
 Prints a table of the 48 images with their size, kind and number of ground-truth frames. Exit
 status 1 and the names of the files when some are missing, unreadable or differ in size. Only the
@@ -7,18 +9,20 @@ headers of the files are read. `srn_tf.evaluation.kohler` says which names are e
 
 from __future__ import annotations
 
-from absl import flags
 from tqdm import tqdm
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.flags import define
 from srn_tf.evaluation.kohler import SOURCE, KohlerImage, survey_kohler
 from srn_tf.media.images import image_size
 
-_DATA_DIR = flags.DEFINE_string(
+_DATA_DIR = define(
     "data_dir",
+    str,
     None,
     "Folder with Blurry{i}_{j}.png and the ground truth, as .mat or PNG, at any depth.",
+    group="Input",
     required=True,
 )
 

@@ -1,4 +1,6 @@
-"""Checks a download of RealBlur: python -m data_tools.realblur --data_dir=... --kind=J
+"""Checks a download of RealBlur.
+
+    python -m data_tools.realblur --data_dir=... --kind=J
 
 Counts the test images of each scene, decodes every file and names what is missing or damaged (exit
 status 1). `srn_tf.evaluation.realblur` says which layout is expected.
@@ -12,6 +14,7 @@ from absl import flags
 
 from data_tools.checking import check_pairs
 from srn_tf.common.cli import run
+from srn_tf.common.flags import define
 from srn_tf.evaluation.realblur import FOLDERS, IMAGES, SOURCE, survey_realblur
 
 
@@ -31,6 +34,13 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("data_dir", None, "Unpacked folder of RealBlur, or a list.", required=True)
-    flags.DEFINE_enum("kind", "J", list(FOLDERS), "RealBlur-J or RealBlur-R.")
+    define(
+        "data_dir",
+        str,
+        None,
+        "Unpacked folder of RealBlur, or a list.",
+        group="Input",
+        required=True,
+    )
+    define("kind", str, "J", "RealBlur-J or RealBlur-R.", group="Input", choices=tuple(FOLDERS))
     run(main)

@@ -1,4 +1,6 @@
-"""Checks a download of REDS' val-300: python -m data_tools.reds --data_dir=...
+"""Checks a download of REDS' val-300.
+
+    python -m data_tools.reds --data_dir=...
 
 Counts the frames of each video, decodes every file and names what is missing or damaged (exit
 status 1). `srn_tf.evaluation.reds` says which layouts are expected.
@@ -12,6 +14,7 @@ from absl import flags
 
 from data_tools.checking import check_pairs
 from srn_tf.common.cli import run
+from srn_tf.common.flags import define
 from srn_tf.evaluation.reds import IMAGES, SOURCE, survey_reds
 
 
@@ -26,5 +29,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("data_dir", None, "Unpacked folder of REDS.", required=True)
+    define("data_dir", str, None, "Unpacked folder of REDS.", group="Input", required=True)
     run(main)

@@ -1,5 +1,7 @@
 """GoPro-style training pairs from your own high-frame-rate video or folders of frames.
 
+    python -m data_tools.synthesize --input=clip.mp4 --output=data/own
+
 As for GOPRO_Large, consecutive frames are averaged to the blurred image and the middle one is the
 sharp image; windows of frames do not overlap. A pair is written as
 `OUTPUT/SPLIT/NAME_yy_zz/{blur,blur_gamma,sharp}/NNNNNN.png`: NAME of the video or folder, number
@@ -30,6 +32,7 @@ from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, written_beside
+from srn_tf.common.flags import define
 from srn_tf.media.images import is_image, read_rgb
 
 LOWEST_FPS = 120
@@ -274,28 +277,50 @@ def main() -> None:
 
 
 def _define_flags() -> None:
-    flags.DEFINE_string(
+    files, pairs = "Files", "Pairs"
+    define(
         "input",
+        str,
         None,
         "Video, folder of frames, or folder of videos or of folders of frames.",
+        group=files,
         required=True,
     )
-    flags.DEFINE_string("output", None, "Folder of the data set to make.", required=True)
-    flags.DEFINE_enum("split", "train", ["train", "test"], "Subfolder that gets the pairs.")
-    flags.DEFINE_string(
+    define("output", str, None, "Folder of the data set to make.", group=files, required=True)
+    define(
+        "split",
+        str,
+        "train",
+        "Subfolder that gets the pairs.",
+        group=files,
+        choices=("train", "test"),
+    )
+    define(
         "window",
+        str,
         "7-13",
         "Number of frames averaged: an odd number, or a range from which an odd number is drawn "
         "for every pair.",
+        group=pairs,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of these draws.")
-    flags.DEFINE_float(
+    define("seed", int, 0, "Seed of these draws.", group=pairs, least=0, below=2**32)
+    define(
         "fps",
+        float,
         None,
         "Frames per second of the recording. Required for frames; the default for a video is what "
         "its file says.",
+        group=pairs,
+        above=0,
+        most=1e6,
     )
-    flags.DEFINE_bool("allow_low_fps", False, f"Accept less than {LOWEST_FPS} frames per second.")
+    define(
+        "allow_low_fps",
+        bool,
+        False,
+        f"Accept less than {LOWEST_FPS} frames per second.",
+        group=pairs,
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Table 1: trains the ten networks alike, scores each on the test split, and compares.
 
-Command    python -m experiments.ablation --data_dir=.../GOPRO_Large           (the paper's recipe)
-           python -m experiments.ablation --data_dir=data/demo --preset=demo   (`make ablation`)
-Result     OUTPUT/table1.md, table1.csv, table1.png and the run folders OUTPUT/runs/*. With the
-           paper's recipe PSNR and SSIM should come near the paper's, which stand beside; the demo
-           proves the protocol, not the ordering.
-Time       demo: a quarter of an hour on two cores. The paper trained one network for three days on
-           a GPU; SR-Flat and SR-RB take about six times as long as the others.
+    python -m experiments.ablation --data_dir=.../GOPRO_Large
+    python -m experiments.ablation --data_dir=data/demo --preset=demo
+
+The first is the paper's recipe, the second `make ablation`. Result: OUTPUT/table1.md, table1.csv,
+table1.png and the run folders OUTPUT/runs/*. With the paper's recipe PSNR and SSIM should come near
+the paper's, which stand beside; the demo proves the protocol, not the ordering.
+
+Time: the demo takes a quarter of an hour on two cores. The paper trained one network for three days
+on a GPU; SR-Flat and SR-RB take about six times as long as the others.
 
 The same command goes on where it was stopped; finished networks are not trained again. To spread
 the work, give each machine its --variants, copy the OUTPUT folders together and run --report_only.
@@ -16,28 +18,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from absl import flags
-
 from experiments import runs
-from experiments.table1 import read_rows, write_table
-from srn_tf import train
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
 from srn_tf.common.errors import InputError
-from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.common.flags import define
 from srn_tf.network.variants import TABLE1, Variant, get_variant, slug
 
-OUTPUT = flags.DEFINE_string("output", "results/ablation", "Folder of the table and of the runs.")
-VARIANTS = flags.DEFINE_list(
-    "variants", None, "Networks to train, with commas between, e.g. SS,wo-R; default: all ten."
+_GROUP = "Table 1"
+OUTPUT = define(
+    "output", str, "results/ablation", "Folder of the table and of the runs.", group=_GROUP
 )
-REPORT_ONLY = flags.DEFINE_bool("report_only", False, "Train nothing, make the table.")
-flags.adopt_module_key_flags(train)
+VARIANTS = define(
+    "variants",
+    list,
+    None,
+    "Networks to train, with commas between, e.g. SS,wo-R. Default: all ten.",
+    group=_GROUP,
+)
+REPORT_ONLY = define("report_only", bool, False, "Train nothing, make the table.", group=_GROUP)
+runs.define_training_flags()
 
 
 def main() -> None:
     """Trains and scores what is not done yet, and makes the table of what there is."""
     runs_dir = Path(OUTPUT.value) / "runs"
     variants = _chosen()
+    with starting():
+        from experiments.table1 import read_rows, write_table
+        from srn_tf.evaluation.benchmarks import PairedBenchmark
     if not REPORT_ONLY.value:
         config, options = runs.configure()
         benchmark = PairedBenchmark(config.data_dir, "test", config.blur_subset)

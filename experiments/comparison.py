@@ -1,12 +1,15 @@
 """Table 2 and Fig. 5: networks and predictions of any method beside the published scores.
 
-Command    python -m experiments.comparison --data_dir=.../GOPRO_Large --kohler_dir=.../Koehler \\
-               --run=ours=runs/SRN --predictions=other=.../deblurred
-Result     OUTPUT/table2.md, table2.csv and comparison.png (blurred, each method, sharp). The
-           authors' released `lstm` weights score 30.19 dB and 0.9334 on GoPro.
-Time       with all evaluations done, a minute. Deblurring GoPro's 1111 test images takes some 30 s
-           each on two cores, 1.87 s in the paper; Koehler's protocol a minute for each of its 48
-           images on one core, as many at a time as there are cores.
+    python -m experiments.comparison --data_dir=.../GOPRO_Large \\
+        --kohler_dir=.../Koehler --run=ours=runs/SRN \\
+        --predictions=other=.../deblurred
+
+Result: OUTPUT/table2.md, table2.csv and comparison.png (blurred, each method, sharp). The authors'
+released `lstm` weights score 30.19 dB and 0.9334 on GoPro.
+
+Time: with all evaluations done, a minute. Deblurring GoPro's 1111 test images takes some 30 s each
+on two cores, 1.87 s in the paper; Koehler's protocol a minute for each of its 48 images on one
+core, as many at a time as there are cores.
 
 Evaluations that are not done, or not finished, are done here if the data are given; without data
 the results are read from where `srn_tf.evaluate` writes them by default.
@@ -18,48 +21,61 @@ import csv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from absl import flags
-
-from experiments.pictures import choose_images, write_strip
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
+from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside
-from srn_tf.evaluation.benchmarks import Benchmark, PairedBenchmark
-from srn_tf.evaluation.kohler import KohlerBenchmark
-from srn_tf.evaluation.predictions import find_predictions
-from srn_tf.evaluation.results import markdown_table, number, read_summary
-from srn_tf.evaluation.scoring import (
-    evaluate_predictions,
-    evaluate_run,
-    other_output,
-    run_output,
-)
-from srn_tf.evaluation.sources import prediction_path
 from srn_tf.training.configuration import BLUR_SUBSETS
 
-RUN = flags.DEFINE_multi_string(
-    "run", [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone; may be repeated."
+if TYPE_CHECKING:
+    from srn_tf.evaluation.benchmarks import Benchmark, PairedBenchmark
+
+_METHODS, _DATA, _OUTPUT = "Methods (each may be repeated)", "Data", "Output"
+RUN = define("run", tuple, [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone.", group=_METHODS)
+PREDICTIONS = define(
+    "predictions",
+    tuple,
+    [],
+    "LABEL=DIR: predictions for the test images of --data_dir.",
+    group=_METHODS,
 )
-PREDICTIONS = flags.DEFINE_multi_string(
-    "predictions", [], "LABEL=DIR: predictions for the test images of --data_dir; may be repeated."
+KOHLER_PREDICTIONS = define(
+    "kohler_predictions",
+    tuple,
+    [],
+    "LABEL=DIR: predictions for Koehler's images.",
+    group=_METHODS,
 )
-KOHLER_PREDICTIONS = flags.DEFINE_multi_string(
-    "kohler_predictions", [], "LABEL=DIR: predictions for Koehler's images; may be repeated."
+CHECKPOINT = define(
+    "checkpoint",
+    str,
+    "latest",
+    "Which checkpoint of the run folders.",
+    group=_METHODS,
+    choices=("latest", "best"),
 )
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder (or list file) of image pairs, GoPro.")
-KOHLER_DIR = flags.DEFINE_string("kohler_dir", None, "Folder of Koehler's benchmark.")
-BLUR_SUBSET = flags.DEFINE_enum(
-    "blur_subset", "blur", BLUR_SUBSETS, "Which blurred images of GoPro."
+DATA_DIR = define(
+    "data_dir", str, None, "Folder (or list file) of image pairs, GoPro.", group=_DATA
 )
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "latest", ["latest", "best"], "Which checkpoint of the run folders."
+KOHLER_DIR = define("kohler_dir", str, None, "Folder of Koehler's benchmark.", group=_DATA)
+BLUR_SUBSET = define(
+    "blur_subset",
+    str,
+    "blur",
+    "Which blurred images of GoPro.",
+    group=_DATA,
+    choices=BLUR_SUBSETS,
 )
-OUTPUT = flags.DEFINE_string("output", "results/comparison", "Folder to write.")
-IMAGES = flags.DEFINE_list(
-    "images", None, "Test images to show, e.g. GOPR0384_11_00/000001; default: three."
+OUTPUT = define("output", str, "results/comparison", "Folder to write.", group=_OUTPUT)
+IMAGES = define(
+    "images",
+    list,
+    None,
+    "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
+    group=_OUTPUT,
 )
 
 COLUMNS = ("GoPro PSNR (dB)", "GoPro SSIM", "Koehler PSNR (dB)", "Koehler MSSIM", "time")
@@ -83,6 +99,10 @@ class Method(NamedTuple):
 def main() -> None:
     """Collects or makes the evaluations and writes tables and picture."""
     methods, output = _methods(), Path(OUTPUT.value)
+    with starting():
+        from experiments.pictures import choose_images, write_strip
+        from srn_tf.evaluation.benchmarks import PairedBenchmark
+        from srn_tf.evaluation.kohler import KohlerBenchmark
     gopro = PairedBenchmark(DATA_DIR.value, "test", BLUR_SUBSET.value) if DATA_DIR.value else None
     kohler = KohlerBenchmark(KOHLER_DIR.value) if KOHLER_DIR.value else None
     images = choose_images(gopro, IMAGES.value) if gopro else []
@@ -137,6 +157,14 @@ def _summary(
     output: Path,
 ) -> dict | None:
     """Of the run, or of the predictions; None where it was not evaluated and cannot be."""
+    from srn_tf.evaluation.results import read_summary
+    from srn_tf.evaluation.scoring import (
+        evaluate_predictions,
+        evaluate_run,
+        other_output,
+        run_output,
+    )
+
     for folder in filter(None, (run_dir, predictions)):
         if not Path(folder).is_dir():
             raise InputError(f"{folder} is not a folder")
@@ -155,6 +183,10 @@ def _summary(
 
 
 def _predictions(method: Method, gopro: PairedBenchmark) -> Callable:
+    from srn_tf.evaluation.predictions import find_predictions
+    from srn_tf.evaluation.scoring import run_output
+    from srn_tf.evaluation.sources import prediction_path
+
     if method.run_dir:
         return partial(prediction_path, run_output(method.run_dir, gopro.tag, CHECKPOINT.value))
     paths = find_predictions(method.predictions, gopro)
@@ -162,6 +194,8 @@ def _predictions(method: Method, gopro: PairedBenchmark) -> Callable:
 
 
 def _write_tables(summaries: dict[str, tuple], output: Path) -> str:
+    from srn_tf.evaluation.results import markdown_table
+
     measured = {label: _cells(*pair) for label, pair in summaries.items()}
     rows = [(label, *cells) for label, cells in {**PUBLISHED, **measured}.items()]
     header = ("method", *COLUMNS)
@@ -177,6 +211,8 @@ def _write_tables(summaries: dict[str, tuple], output: Path) -> str:
 
 
 def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:
+    from srn_tf.evaluation.results import number
+
     cells = ["-"] * len(COLUMNS)
     if gopro:
         mean = gopro["mean"]

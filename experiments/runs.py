@@ -1,50 +1,61 @@
 """Networks trained alike (one configuration, the same data, seed and steps) and then scored.
 
-The experiments take every flag of `srn_tf.train` but --variant and --run_dir. With --preset=demo
-they run DEMO_STEPS steps (or --max_steps), which is also the length of the schedule.
+The experiments take every flag of `srn_tf.train` but --variant, --run_dir and --init_from. With
+--preset=demo they run DEMO_STEPS steps (or --max_steps), which is also the length of the schedule.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from srn_tf import train as train_command
 from srn_tf.common.errors import InputError
-from srn_tf.common.keras import keras
-from srn_tf.evaluation.benchmarks import Benchmark
-from srn_tf.evaluation.scoring import evaluate_run
-from srn_tf.network.variants import Variant
+from srn_tf.common.flags import define, define_options, given
+from srn_tf.network.variants import Variant, get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.devices import is_multi_worker
-from srn_tf.training.run import check_same_configuration, train
+from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
+
+if TYPE_CHECKING:
+    from srn_tf.evaluation.benchmarks import Benchmark
 
 DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
-BASE = "SR-EDRB3"
-
+BASE = get_variant("SR-EDRB3")
 # A run's own report would repeat the evaluation: three images are enough for it.
-flags.FLAGS.set_default("validation_images", 3)
-flags.FLAGS.set_default("validate_every", 0)
+_PRESET = "preset"
+DEFAULTS = {"validation_images": 3, "validate_every": 0}
+
+
+def define_training_flags() -> None:
+    """Defines the flags that are the same for all networks of an experiment."""
+    define_options(TrainingConfig, without=("variant", "init_from"))
+    define_options(RunOptions, defaults=DEFAULTS)
+    define(
+        _PRESET,
+        str,
+        "paper",
+        "Values of the flags that are not given.",
+        group="Run",
+        choices=tuple(PRESETS),
+    )
 
 
 def configure() -> tuple[TrainingConfig, RunOptions]:
     """What the command line asks for; the variant is SR-EDRB3, to be replaced.
 
     Raises:
-      InputError: as `srn_tf.train`, or a flag is given that an experiment decides itself.
+      InputError: a value is missing, or the data cannot be used.
     """
-    given = flags.FLAGS
-    if not given.data_dir:
-        raise InputError("--data_dir is missing: the folder of the image pairs")
-    for name in ("variant", "run_dir", "init_from"):
-        if given[name].present:
-            raise InputError(f"--{name} does not go with an experiment, see --help")
-    if given.preset == "demo" and given.decay_steps is None:
-        given.decay_steps = given.max_steps or DEMO_STEPS
-    given.variant = BASE
-    config, options, _ = train_command.configure()
+    values = {**DEFAULTS, **given(TrainingConfig, RunOptions), "variant": BASE}
+    preset = flags.FLAGS[_PRESET].value
+    if preset == "demo":
+        print(DEMO_NOTICE)
+        values.setdefault("decay_steps", values.get("max_steps", DEMO_STEPS))
+    config, options, _ = configured(values, preset)
+    from srn_tf.training.devices import is_multi_worker
+
     if is_multi_worker(options.strategy):
         raise InputError(
             "an experiment runs on one machine: unset TF_CONFIG, and give each machine networks "
@@ -65,6 +76,10 @@ def train_and_evaluate(
     Returns:
       The content of the evaluation's summary.json.
     """
+    from srn_tf.common.keras import keras
+    from srn_tf.evaluation.scoring import evaluate_run
+    from srn_tf.training.run import check_same_configuration, train
+
     config = dataclasses.replace(config, variant=variant)
     try:
         check_same_configuration(run_dir, config)

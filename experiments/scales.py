@@ -1,11 +1,14 @@
 """Fig. 4: the same network with one, two and three scales.
 
-Command    python -m experiments.scales --data_dir=.../GOPRO_Large           (the paper's recipe)
-           python -m experiments.scales --data_dir=data/demo --preset=demo
-Result     OUTPUT/scales.png (blurred, 1 scale, 2 scales, 3 scales, sharp) and OUTPUT/scales.md.
-           In the paper more scales restore more detail: 28.40 dB with one, 29.98 dB with three.
-Time       demo: four minutes on two cores, two if the networks with one and three scales are there
-           from the ablation; the paper trained one network for three days on a GPU.
+    python -m experiments.scales --data_dir=.../GOPRO_Large
+    python -m experiments.scales --data_dir=data/demo --preset=demo
+
+The first is the paper's recipe. Result: OUTPUT/scales.png (blurred, 1 scale, 2 scales, 3 scales,
+sharp) and OUTPUT/scales.md. In the paper more scales restore more detail: 28.40 dB with one,
+29.98 dB with three.
+
+Time: the demo takes four minutes on two cores, two if the networks with one and three scales are
+there from the ablation; the paper trained one network for three days on a GPU.
 
 Networks found in --runs (by default those of the ablation), trained with the same flags, are used
 as they are, the others are trained there. The same command goes on where it was stopped.
@@ -17,27 +20,31 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from absl import flags
-
 from experiments import runs
-from experiments.pictures import choose_images, write_strip
-from srn_tf import train
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
 from srn_tf.common.files import written_beside
-from srn_tf.evaluation.benchmarks import PairedBenchmark
-from srn_tf.evaluation.results import markdown_table
-from srn_tf.evaluation.scoring import run_output
-from srn_tf.evaluation.sources import prediction_path
+from srn_tf.common.flags import define
 from srn_tf.network.variants import get_variant, slug
 
-RUNS = flags.DEFINE_string(
-    "runs", "results/ablation/runs", "Folder of the run folders, one for each network."
+_GROUP = "Fig. 4"
+RUNS = define(
+    "runs",
+    str,
+    "results/ablation/runs",
+    "Folder of the run folders, one for each network.",
+    group=_GROUP,
 )
-OUTPUT = flags.DEFINE_string("output", "results/scales", "Folder of the picture and the table.")
-IMAGES = flags.DEFINE_list(
-    "images", None, "Test images to show, e.g. GOPR0384_11_00/000001; default: three."
+OUTPUT = define(
+    "output", str, "results/scales", "Folder of the picture and the table.", group=_GROUP
 )
-flags.adopt_module_key_flags(train)
+IMAGES = define(
+    "images",
+    list,
+    None,
+    "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
+    group=_GROUP,
+)
+runs.define_training_flags()
 
 _THREE = get_variant("SR-EDRB3")
 _TWO = dataclasses.replace(_THREE, name="SR-EDRB3 2 scales", scales=2, published=None)
@@ -46,6 +53,11 @@ NETWORKS = {"1 scale": get_variant("SS"), "2 scales": _TWO, "3 scales": _THREE}
 
 def main() -> None:
     """Trains and scores what is not done yet, and writes picture and table."""
+    with starting():
+        from experiments.pictures import choose_images, write_strip
+        from srn_tf.evaluation.benchmarks import PairedBenchmark
+        from srn_tf.evaluation.scoring import run_output
+        from srn_tf.evaluation.sources import prediction_path
     config, options = runs.configure()
     benchmark = PairedBenchmark(config.data_dir, "test", config.blur_subset)
     images = choose_images(benchmark, IMAGES.value)
@@ -69,6 +81,8 @@ def main() -> None:
 
 
 def _table(rows: list[tuple]) -> str:
+    from srn_tf.evaluation.results import markdown_table
+
     header = ["scales", "network", "PSNR (dB)", "paper", "SSIM", "paper", "steps"]
     body = []
     for title, variant, summary in rows:

@@ -1,37 +1,46 @@
 """Imports the authors' released TensorFlow 1 checkpoints into a run folder.
 
-python -m srn_tf.convert --checkpoint=.../deblur.model-523000 --model=lstm --run_dir=runs/lstm
+    python -m srn_tf.convert --checkpoint=.../deblur.model-523000 --model=lstm \\
+        --run_dir=runs/lstm
 """
 
 from __future__ import annotations
 
-from absl import flags
+from functools import partial
 
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
+from srn_tf.common.flags import define
 from srn_tf.network.variants import RELEASED
-from srn_tf.weights.released import convert
 
-CHECKPOINT = flags.DEFINE_string(
+CHECKPOINT = define(
     "checkpoint",
+    str,
     None,
     "Path of the TF 1 checkpoint without .index, e.g. deblur.model-523000, or its folder.",
+    group="Input",
     required=True,
 )
-MODEL = flags.DEFINE_enum(
+MODEL = define(
     "model",
+    str,
     None,
-    [variant.name for variant in RELEASED],
     "Which of the released models the checkpoint holds.",
+    group="Input",
+    choices=tuple(variant.name for variant in RELEASED),
     required=True,
 )
-RUN_DIR = flags.DEFINE_string("run_dir", None, "New run folder to write.", required=True)
+RUN_DIR = define("run_dir", str, None, "New run folder.", group="Output", required=True)
 
 
 def main() -> None:
     """Converts and says what to do next."""
+    with starting():
+        from srn_tf.weights.released import convert
     convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)
     print(f"{RUN_DIR.value}: imported. Try: python -m srn_tf.deblur --run_dir={RUN_DIR.value} ...")
 
 
+script = partial(run, main)  # srn-convert
+
 if __name__ == "__main__":
-    run(main)
+    script()

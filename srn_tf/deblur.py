@@ -1,6 +1,7 @@
 """Deblurs an image, a folder of images or a video.
 
-    python -m srn_tf.deblur --run_dir=runs/SR-EDRB3 --input=photo.jpg --output=deblurred/
+    python -m srn_tf.deblur --run_dir=runs/SR-EDRB3 --input=photo.jpg \\
+        --output=deblurred/
 
 Outputs have the name and format of their inputs. Files that fail are named at the end, all others
 are done.
@@ -11,75 +12,114 @@ from __future__ import annotations
 import dataclasses
 import mimetypes
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import PIL.Image
-from absl import flags
-
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
 from srn_tf.common.errors import InputError
-from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.inference.image_files import ImageOptions, Job, Plan, deblur_file, deblur_files, plan
-from srn_tf.inference.video_files import CODECS, deblur_video, is_video
-from srn_tf.media.images import is_image
+from srn_tf.common.flags import define
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.")
-SAVED_MODEL = flags.DEFINE_string(
-    "saved_model", None, "Folder written by srn_tf.export, in place of --run_dir."
-)
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "latest", ["latest", "best"], "Which checkpoint of the run folder."
-)
-INPUT = flags.DEFINE_string(
+if TYPE_CHECKING:
+    from srn_tf.inference.deblurrer import Deblurrer
+
+_FILES, _WEIGHTS, _SIZE = "Files", "Weights", "Large images"
+INPUT = define(
     "input",
+    str,
     None,
-    f"Image, video ({', '.join(CODECS)}), or folder searched for images at all depths.",
+    "Image, video, or folder searched for images at all depths.",
+    group=_FILES,
     required=True,
 )
-OUTPUT = flags.DEFINE_string(
+OUTPUT = define(
     "output",
+    str,
     None,
     "File to write, its suffix choosing the format, or folder, whose outputs are named like their "
     "inputs. JPEG has quality 95; of the video formats only .mkv (FFV1) is without loss.",
+    group=_FILES,
     required=True,
 )
-TILE = flags.DEFINE_integer(
+COMPARE = define("compare", bool, False, "Write input and output side by side.", group=_FILES)
+OVERWRITE = define(
+    "overwrite", bool, False, "Redo outputs that exist; otherwise they are skipped.", group=_FILES
+)
+RUN_DIR = define("run_dir", str, None, "Run folder with the weights.", group=_WEIGHTS)
+SAVED_MODEL = define(
+    "saved_model",
+    str,
+    None,
+    "Folder written by srn_tf.export, in place of --run_dir.",
+    group=_WEIGHTS,
+)
+CHECKPOINT = define(
+    "checkpoint",
+    str,
+    "latest",
+    "Which checkpoint of the run folder.",
+    group=_WEIGHTS,
+    choices=("latest", "best"),
+)
+TILE = define(
     "tile",
+    int,
     None,
     "Height and width in pixels of the tiles in which large images are computed. Default: as large "
     "as fit into about 1 GB; images that fit whole are not cut.",
-    lower_bound=1,
+    group=_SIZE,
+    least=1,
+    most=2**20,
 )
-HALO = flags.DEFINE_integer(
+HALO = define(
     "halo",
+    int,
     None,
     "Overlap of the tiles on each side in pixels. Default: the receptive field of the network, so "
     "that tiles change nothing. Less is faster and inexact.",
-    lower_bound=0,
+    group=_SIZE,
+    least=0,
+    most=2**20,
 )
-COMPARE = flags.DEFINE_bool("compare", False, "Write input and output side by side.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Redo outputs that exist; default: skip them.")
-MAX_MEGAPIXELS = flags.DEFINE_float(
-    "max_megapixels", 400, "Refuse larger images, in millions of pixels.", lower_bound=0
+MAX_MEGAPIXELS = define(
+    "max_megapixels",
+    float,
+    400.0,
+    "Refuse larger images, in millions of pixels.",
+    group=_SIZE,
+    above=0,
+    most=1e6,
 )
-STRIP_METADATA = flags.DEFINE_bool(
+STRIP_METADATA = define(
     "strip_metadata",
+    bool,
     False,
-    "Leave EXIF (camera, date, place) and the colour profile out; default: copy them.",
+    "Leave EXIF (camera, date, place) and the colour profile out; otherwise they are copied.",
+    group=_FILES,
 )
 
 
 def main() -> None:
     """Deblurs what the flags say."""
-    PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     if (RUN_DIR.value is None) == (SAVED_MODEL.value is None):
         raise InputError("pass either --run_dir or --saved_model")
     if SAVED_MODEL.value is not None and (TILE.value is not None or HALO.value is not None):
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
     if SAVED_MODEL.value is not None and CHECKPOINT.present:
         raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
-    if not MAX_MEGAPIXELS.value > 0:  # also where it is no number
-        raise InputError(f"--max_megapixels must be above 0, not {MAX_MEGAPIXELS.value}")
+    with starting():
+        import PIL.Image
+
+        from srn_tf.inference.image_files import (
+            ImageOptions,
+            Job,
+            Plan,
+            deblur_file,
+            deblur_files,
+            plan,
+        )
+        from srn_tf.inference.video_files import deblur_video, is_video
+    PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     source, output = Path(INPUT.value), Path(OUTPUT.value)
     _check_format(source, output)
     if is_video(source) and not source.is_dir():
@@ -107,6 +147,9 @@ def main() -> None:
 
 def _check_format(source: Path, output: Path) -> None:
     """Refuses `clip.gif` as the name of a folder: it was meant to be a file."""
+    from srn_tf.inference.video_files import is_video
+    from srn_tf.media.images import is_image
+
     kind = mimetypes.guess_type(output.name)[0] or ""
     known = is_video(output) if is_video(source) else is_image(output)
     if kind.startswith(("image/", "video/")) and not known and not output.is_dir():
@@ -114,6 +157,8 @@ def _check_format(source: Path, output: Path) -> None:
 
 
 def _load() -> Deblurrer:
+    from srn_tf.inference.deblurrer import Deblurrer
+
     if SAVED_MODEL.value is not None:
         return Deblurrer.from_saved_model(SAVED_MODEL.value)
     return Deblurrer.from_run_dir(
@@ -121,5 +166,7 @@ def _load() -> Deblurrer:
     )
 
 
+script = partial(run, main)  # srn-deblur
+
 if __name__ == "__main__":
-    run(main)
+    script()

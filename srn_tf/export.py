@@ -7,27 +7,42 @@ The README.md in the folder that it writes says how to run the model.
 
 from __future__ import annotations
 
-from absl import flags
+from functools import partial
 
-from srn_tf.common.cli import run
-from srn_tf.exporting.formats import FORMATS, SIZES, export
+from srn_tf.common.cli import run, starting
+from srn_tf.common.flags import define
+from srn_tf.exporting.formats import FORMATS
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Run folder with the weights.", required=True)
-CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "latest", ["latest", "best"], "Which checkpoint of the run folder."
+_WEIGHTS, _OUTPUT = "Weights", "Output"
+RUN_DIR = define(
+    "run_dir", str, None, "Run folder with the weights.", group=_WEIGHTS, required=True
 )
-OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
-FORMAT = flags.DEFINE_enum(
+CHECKPOINT = define(
+    "checkpoint",
+    str,
+    "latest",
+    "Which checkpoint of the run folder.",
+    group=_WEIGHTS,
+    choices=("latest", "best"),
+)
+OUTPUT = define("output", str, None, "Folder to write.", group=_OUTPUT, required=True)
+FORMAT = define(
     "format",
+    str,
     "saved_model",
-    list(FORMATS),
     "What to write; onnx needs pip install -e '.[export]'.",
+    group=_OUTPUT,
+    choices=tuple(FORMATS),
 )
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an earlier export in --output.")
+OVERWRITE = define(
+    "overwrite", bool, False, "Replace an earlier export in --output.", group=_OUTPUT
+)
 
 
 def main() -> None:
     """Exports and prints how the result compares with Keras."""
+    with starting():
+        from srn_tf.exporting.folder import SIZES, export
     difference = export(
         RUN_DIR.value, OUTPUT.value, FORMAT.value, CHECKPOINT.value, OVERWRITE.value
     )
@@ -35,5 +50,7 @@ def main() -> None:
     print(f"{OUTPUT.value}: at most {difference} gray levels from the Keras model ({sizes})")
 
 
+script = partial(run, main)  # srn-export
+
 if __name__ == "__main__":
-    run(main)
+    script()

@@ -8,39 +8,53 @@ What is dropped on it is removed when it is closed.
 
 from __future__ import annotations
 
-import PIL.Image
-from absl import flags
+from functools import partial
 
-from srn_tf.common.cli import run
+from srn_tf.common.cli import run, starting
 from srn_tf.common.errors import InputError
+from srn_tf.common.flags import define
 
-RUN_DIR = flags.DEFINE_multi_string(
+_WEIGHTS, _PAGE = "Weights", "Page"
+RUN_DIR = define(
     "run_dir",
+    tuple,
     None,
     "Run folder with weights to choose from; may be given several times. Default: those in runs/.",
+    group=_WEIGHTS,
 )
-HOST = flags.DEFINE_string(
+HOST = define(
     "host",
+    str,
     "127.0.0.1",
     "Address to listen on. 0.0.0.0 shows the page to everybody who reaches this machine.",
+    group=_PAGE,
 )
-PORT = flags.DEFINE_integer("port", 7860, "Port to listen on.", lower_bound=1, upper_bound=65535)
-MAX_MEGAPIXELS = flags.DEFINE_float(
-    "max_megapixels", 30, "Refuse larger photographs, in millions of pixels.", lower_bound=0
+PORT = define("port", int, 7860, "Port to listen on.", group=_PAGE, least=1, most=65535)
+MAX_MEGAPIXELS = define(
+    "max_megapixels",
+    float,
+    30.0,
+    "Refuse larger photographs, in millions of pixels.",
+    group=_PAGE,
+    above=0,
+    most=1e6,
 )
 
 
 def main() -> None:
     """Shows the page until Ctrl-C."""
-    try:
-        from srn_tf.serving.page import serve
-    except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] == "srn_tf":
-            raise
-        raise InputError(
-            f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
-        ) from None
-    from srn_tf.serving.workshop import Workshop, weights_here
+    with starting():
+        import PIL.Image
+
+        try:
+            from srn_tf.serving.page import serve
+        except ModuleNotFoundError as error:
+            if error.name.partition(".")[0] == "srn_tf":
+                raise
+            raise InputError(
+                f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
+            ) from None
+        from srn_tf.serving.workshop import Workshop, weights_here
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     weights = RUN_DIR.value or weights_here()
@@ -49,5 +63,7 @@ def main() -> None:
     serve(workshop, weights, HOST.value, PORT.value)
 
 
+script = partial(run, main)  # srn-web
+
 if __name__ == "__main__":
-    run(main)
+    script()

@@ -2,6 +2,8 @@
 
 errors.py   the two ways in which a command fails
 cli.py      one `run(main)` for all commands
+flags.py    flags, described by options
+usage.py    the text of --help
 files.py    results appear whole or not at all
 folders.py  one process at a time, all files below, names that lead nowhere else
 options.py  options: one description, type and range each, for flags, help and checks

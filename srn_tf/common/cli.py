@@ -1,49 +1,102 @@
-"""One `run(main)` for all commands, so that they fail alike.
+"""One `run(main)` for all commands, so that they fail alike and explain themselves alike.
 
 Exit status: 0 done; 1 failed while running, or some files of a folder job failed; 2 bad usage or
 bad input. Errors that a user can mend are one line on stderr, never a traceback.
+
+Commands start in a moment: at the top of their modules they import nothing that needs TensorFlow,
+so that --help and refused flags are answered at once. What a command needs it imports in `main`,
+after its checks, in the context `starting`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import app, flags, logging
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.usage import full_usage, usage
 
 
 def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     """Parses the command line, calls `main()` and exits with the status described above.
 
-    With `choices`, one of these words must stand beside the flags, and `main(word)` is called.
+    With `choices`, one of these words must stand beside the flags, and `main(word)` is called. The
+    docstring of the module of `main` explains the command in --help.
     """
     logging.set_verbosity(logging.WARNING)
     # As Ctrl-C does it, SIGTERM unwinds the stack, so that half-written files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    docstring = sys.modules[main.__module__].__doc__
     app.run(
         lambda argv: _call(main, *argv[1:]),
-        flags_parser=lambda argv: _parse_flags(argv, choices),
+        flags_parser=lambda argv: parse(argv, docstring, choices),
     )
 
 
-def _parse_flags(argv: list[str], choices: Sequence[str]) -> list[str]:
-    # absl's own parser exits with 1 on an unknown flag and after --help.
+def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> list[str]:
+    """Parses flags and returns the words beside them, the command's name first.
+
+    Exits with status 2 and one line when they cannot be used, with 0 after --help.
+    """
+    for name, text in (("help", usage), ("helpshort", usage), ("helpfull", full_usage)):
+        flags.DEFINE_flag(_HelpFlag(name, lambda text=text: text(docstring)))
+    # absl's own parser exits with 1 on an unknown flag.
     try:
-        positional = flags.FLAGS(argv)
+        positional = flags.FLAGS(list(argv))
     except flags.Error as error:
         _fail(f"{error} (--help lists the flags)", 2)
-    except SystemExit:
-        sys.exit(0)  # one of absl's help flags has printed its text
     words = positional[1:]
     if choices and (not words or words.pop(0) not in choices):
         _fail(f"the command needs one of these words: {', '.join(choices)}", 2)
     if words:
         _fail(f"stray argument {words[0]!r}: everything is passed as --flag=value", 2)
     return positional
+
+
+class _HelpFlag(flags.BooleanFlag):
+    """In place of absl's flag of that name."""
+
+    def __init__(self, name: str, text: Callable[[], str]):
+        short_name = "?" if name == "help" else None
+        super().__init__(name, False, "Show this help.", short_name, allow_override=True)
+        self._text = text
+
+    def parse(self, argument):
+        if self._parse(argument):
+            print(self._text())
+            sys.exit(0)
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Keeps to itself what TensorFlow says while it is imported; after an error it is shown.
+
+    TensorFlow 2.16 and later say so on file descriptor 2, whatever the log level. Where the user
+    sets TF_CPP_MIN_LOG_LEVEL to see its messages, nothing is held back.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
+        yield
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _call(main: Callable[..., None], *words: str) -> None:

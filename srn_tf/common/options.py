@@ -45,7 +45,7 @@ class Option:
         """The allowed numbers in words, "at least 1 and at most 100"; "" for other types."""
         ends = {"at least": self.least, "above": self.above}
         ends.update({"at most": self.most, "below": self.below})
-        return " and ".join(f"{word} {end:,}" for word, end in ends.items() if end is not None)
+        return " and ".join(f"{word} {end:,.12g}" for word, end in ends.items() if end is not None)
 
     def check(self, name: str, value: Any) -> None:
         """Raises InputError, which names the option, for a value of another type or range."""

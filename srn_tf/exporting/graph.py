@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
+from srn_tf.exporting.formats import FORMATS
 from srn_tf.network.model import ScaleRecurrentNet
 
 INPUT, OUTPUT = "image", "deblurred"
-SAVED_MODEL_FILE, ONNX_FILE, TFLITE_FILE = "saved_model.pb", "model.onnx", "model.tflite"
 _OPSET = 17
 
 Client = Callable[[np.ndarray], np.ndarray]  # uint8 [B, H, W, 3] to the same
@@ -62,7 +62,7 @@ def write_onnx(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
     import onnxruntime
     import tf2onnx
 
-    path = os.path.join(folder, ONNX_FILE)
+    path = os.path.join(folder, FORMATS["onnx"].file)
     function = signatures(model)["serving_default"]
     tf2onnx.convert.from_function(
         function, function.input_signature, opset=_OPSET, output_path=path
@@ -79,11 +79,18 @@ def write_tflite(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
             saved_model, signature_keys=["serving_default"]
         )
         content = converter.convert()
-    path = os.path.join(folder, TFLITE_FILE)
+    path = os.path.join(folder, FORMATS["tflite"].file)
     with open(path, "wb") as file:
         file.write(content)
     runner = tf.lite.Interpreter(path).get_signature_runner("serving_default")
     return lambda images: runner(**{INPUT: images})[OUTPUT]
+
+
+WRITERS: dict[str, Callable[[ScaleRecurrentNet, str | os.PathLike], Client]] = {
+    "saved_model": write_saved_model,
+    "onnx": write_onnx,
+    "tflite": write_tflite,
+}
 
 
 def _deblur(model: ScaleRecurrentNet, images: tf.Tensor) -> tf.Tensor:

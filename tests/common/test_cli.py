@@ -1,26 +1,35 @@
 """All commands fail alike: the status says how, one line on stderr says why."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-COMMAND = '''
-"""A command that fails as it is told."""
+COMMAND = r'''
+"""A command that fails as it is told.
+
+    python command.py --fail=input \\
+        --count=3
+
+What else there is to say.
+"""
 
 import os
 import signal
 import time
 
-from absl import flags
-
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.flags import define
 
 ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError,
           "signal": None}
-FAIL = flags.DEFINE_enum("fail", None, list(ERRORS), "How to fail; not at all by default.")
-COUNT = flags.DEFINE_integer("count", 1, "How often.")
+FAIL = define("fail", str, None, "How to fail. Default: not at all.", group="Failures",
+              choices=tuple(ERRORS))
+COUNT = define("count", int, 1, "How often.", group="Numbers", least=1)
+SIZE = define("size", float, None, "How large.", group="Numbers", above=0, most=10)
 
 
 def main():
@@ -51,7 +60,11 @@ def caller(folder, text):
 
     def call(*arguments):
         return subprocess.run(
-            [sys.executable, str(script), *arguments], capture_output=True, text=True, check=False
+            [sys.executable, str(script), *arguments],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return call
@@ -74,12 +87,39 @@ def test_success_is_status_0(call):
     assert (result.returncode, result.stdout, result.stderr) == (0, "done 3\n", "")
 
 
-def test_help_lists_the_flags_and_is_status_0(call):
-    result = call("--help")
+HELP = """\
+python command.py --fail=input \\
+    --count=3
+
+A command that fails as it is told.
+
+What else there is to say.
+
+Failures:
+  --fail=input|run|os|bug|signal
+      How to fail. Default: not at all.
+
+Numbers:
+  --count=INTEGER
+      How often. At least 1. Default: 1.
+  --size=NUMBER
+      How large. Above 0 and at most 10.
+
+--helpfull lists the flags of the library absl as well.
+"""
+
+
+@pytest.mark.parametrize("flag", ["--help", "-?", "--helpshort", "--help=true"])
+def test_help_has_the_example_first_and_flags_by_purpose(call, flag):
+    result = call("--fail=bug", flag)
+    assert (result.returncode, result.stdout, result.stderr) == (0, HELP, "")
+
+
+def test_helpfull_adds_the_flags_of_absl(call):
+    result = call("--helpfull")
     assert result.returncode == 0
-    assert "--count: How often." in result.stdout
-    assert "(default: '1')" in result.stdout
-    assert "done" not in result.stdout
+    assert result.stdout.startswith(HELP)
+    assert "  --verbosity\n" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -87,10 +127,12 @@ def test_help_lists_the_flags_and_is_status_0(call):
     [
         ("--pear=1", "pear"),
         ("--count=many", "many"),
+        ("--count=0", "count must be at least 1, not 0"),
+        ("--size=nan", "size must be above 0 and at most 10, not nan"),
         ("--fail=well", "well"),
         ("pear.png", "'pear.png'"),
     ],
-    ids=["unknown flag", "bad value", "bad choice", "stray argument"],
+    ids=["unknown flag", "bad value", "too small", "no number", "bad choice", "stray argument"],
 )
 def test_bad_usage_is_status_2_and_one_line(call, argument, named):
     result = call(argument)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_tools import demo
+from data_tools import scenes
 from data_tools.rendering import mean_of_light, mean_of_values, middle_frame
 from srn_tf.common.errors import InputError
 
@@ -21,7 +21,7 @@ def digests(folder):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "small"
-    assert demo.make_demo(folder, **SMALL)
+    assert scenes.make_demo(folder, **SMALL)
     return folder
 
 
@@ -43,19 +43,19 @@ def test_pairs_have_the_layout_of_gopro(small):
 
 
 def test_pictures_are_functions_of_seed_and_pair_alone(small, tmp_path):
-    demo.make_demo(tmp_path / "same", **{**SMALL, "train_pairs": 3})
-    demo.make_demo(tmp_path / "other", **SMALL, seed=1)
+    scenes.make_demo(tmp_path / "same", **{**SMALL, "train_pairs": 3})
+    scenes.make_demo(tmp_path / "other", **SMALL, seed=1)
     expected = digests(small)
     assert expected.items() <= digests(tmp_path / "same").items()
     assert not set(expected.values()) & set(digests(tmp_path / "other").values())
 
 
 def test_training_and_test_photographs_differ():
-    assert not set(demo.PHOTOGRAPHS["train"]) & set(demo.PHOTOGRAPHS["test"])
+    assert not set(scenes.PHOTOGRAPHS["train"]) & set(scenes.PHOTOGRAPHS["test"])
 
 
 def test_test_images_are_blurred_by_22_to_25_db(tmp_path):
-    demo.make_demo(tmp_path / "demo", train_pairs=1)
+    scenes.make_demo(tmp_path / "demo", train_pairs=1)
     scores = []
     for path in (tmp_path / "demo/test").glob("*/sharp/*.png"):
         sharp = cv2.imread(str(path)).astype(float)
@@ -66,19 +66,21 @@ def test_test_images_are_blurred_by_22_to_25_db(tmp_path):
 
 
 def view_and_inner(size, seed=0):
-    side = size + 2 * demo.MARGIN
+    side = size + 2 * scenes.MARGIN
     view = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
-    return view, slice(demo.MARGIN, demo.MARGIN + size)
+    return view, slice(scenes.MARGIN, scenes.MARGIN + size)
 
 
 def test_still_camera_sees_the_inner_part_of_the_view():
     view, inner = view_and_inner(32)
-    np.testing.assert_array_equal(demo.render_frames(view, np.zeros((1, 4)))[0], view[inner, inner])
+    np.testing.assert_array_equal(
+        scenes.render_frames(view, np.zeros((1, 4)))[0], view[inner, inner]
+    )
 
 
 def test_shift_is_in_pixels_right_and_down_and_interpolates_linearly():
     view, inner = view_and_inner(32)
-    whole, half = demo.render_frames(view, np.array([[5, 3, 0, 0], [0.5, 0, 0, 0]]))
+    whole, half = scenes.render_frames(view, np.array([[5, 3, 0, 0], [0.5, 0, 0, 0]]))
     moved = np.roll(view, (-3, -5), axis=(0, 1))
     np.testing.assert_array_equal(whole, moved[inner, inner])
     between = (view.astype(float) + np.roll(view, -1, axis=1)) / 2
@@ -87,41 +89,41 @@ def test_shift_is_in_pixels_right_and_down_and_interpolates_linearly():
 
 def test_roll_and_zoom_are_about_the_image_centre():
     view, inner = view_and_inner(33)
-    rolled, zoomed = demo.render_frames(
+    rolled, zoomed = scenes.render_frames(
         view, np.array([[0, 0, np.pi / 2, 0], [0, 0, 0, np.log(2)]])
     )
     np.testing.assert_allclose(rolled, np.rot90(view[inner, inner]), atol=1)
-    quarter = slice(demo.MARGIN + 8, demo.MARGIN + 25)
+    quarter = slice(scenes.MARGIN + 8, scenes.MARGIN + 25)
     np.testing.assert_allclose(zoomed[::2, ::2], view[quarter, quarter], atol=1)
 
 
 def test_path_is_smooth_and_rests_at_the_middle_frame():
     for seed in range(20):
-        poses = demo.shake_path(13, np.random.default_rng(seed))
+        poses = scenes.shake_path(13, np.random.default_rng(seed))
         assert poses.shape == (13, 4)
         assert not poses[6].any()
         steps = np.linalg.norm(np.diff(poses[:, :2], axis=0), axis=1)
-        assert demo.SHAKE_SPEED[0] - 1e-9 <= steps.mean() <= demo.SHAKE_SPEED[1] + 1e-9
+        assert scenes.SHAKE_SPEED[0] - 1e-9 <= steps.mean() <= scenes.SHAKE_SPEED[1] + 1e-9
         turns = np.linalg.norm(np.diff(poses[:, :2], n=2, axis=0), axis=1)
         assert turns.max() < 2 * steps.mean()  # no zigzag: it turns less than it travels
 
 
 def test_no_frame_shows_a_border():
-    view = np.full((48 + 2 * demo.MARGIN, 48 + 2 * demo.MARGIN, 3), 200, np.uint8)
+    view = np.full((48 + 2 * scenes.MARGIN, 48 + 2 * scenes.MARGIN, 3), 200, np.uint8)
     poses = np.array([[40, -40, 0.5, -0.3], [-60, 10, -0.2, 0.1]])
-    assert (demo.render_frames(view, poses) == 200).all()
+    assert (scenes.render_frames(view, poses) == 200).all()
 
 
 @pytest.mark.parametrize("shape", [(40, 500, 3), (1400, 1400, 3), (300, 380, 3)])
 def test_view_has_the_wanted_size_whatever_the_photograph(shape):
-    view = demo.random_view(np.zeros(shape, np.uint8), (256, 320), np.random.default_rng(0))
-    assert view.shape == (256 + 2 * demo.MARGIN, 320 + 2 * demo.MARGIN, 3)
+    view = scenes.random_view(np.zeros(shape, np.uint8), (256, 320), np.random.default_rng(0))
+    assert view.shape == (256 + 2 * scenes.MARGIN, 320 + 2 * scenes.MARGIN, 3)
 
 
 def test_gray_photographs_gain_many_colours():
     gray = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     means = np.array(
-        [demo.recolour(gray, np.random.default_rng(seed)).mean((0, 1)) for seed in range(50)]
+        [scenes.recolour(gray, np.random.default_rng(seed)).mean((0, 1)) for seed in range(50)]
     )
     assert means.std(axis=0).min() > 10
     assert np.abs(means - means.mean(axis=1, keepdims=True)).mean() > 5
@@ -129,7 +131,7 @@ def test_gray_photographs_gain_many_colours():
 
 def test_complete_data_are_left_alone(small):
     before = {path: path.stat().st_mtime_ns for path in small.rglob("*")}
-    assert not demo.make_demo(small, **SMALL)
+    assert not scenes.make_demo(small, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in small.rglob("*")} == before
 
 
@@ -138,26 +140,26 @@ def test_other_folders_are_refused_or_overwritten(tmp_path):
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
     with pytest.raises(InputError, match=r"mine.*--overwrite"):
-        demo.make_demo(folder, **SMALL)
+        scenes.make_demo(folder, **SMALL)
     assert (folder / "thesis.txt").exists()
-    assert demo.make_demo(folder, **SMALL, overwrite=True)
+    assert scenes.make_demo(folder, **SMALL, overwrite=True)
     assert not (folder / "thesis.txt").exists()
     next(folder.glob("train/*/sharp/*.png")).unlink()
     with pytest.raises(InputError, match="something else"):
-        demo.make_demo(folder, **SMALL)
+        scenes.make_demo(folder, **SMALL)
 
 
 def test_failure_leaves_nothing(tmp_path, monkeypatch):
     def full_disk(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(demo, "write_pair", full_disk)
+    monkeypatch.setattr(scenes, "write_pair", full_disk)
     with pytest.raises(OSError, match="disk full"):
-        demo.make_demo(tmp_path / "demo", **SMALL)
+        scenes.make_demo(tmp_path / "demo", **SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("wrong", [{"seed": -1}, {"train_pairs": 0}, {"height": 8}])
 def test_values_out_of_range_are_refused(tmp_path, wrong):
     with pytest.raises(InputError, match="received seed"):
-        demo.make_demo(tmp_path / "demo", **{**SMALL, **wrong})
+        scenes.make_demo(tmp_path / "demo", **{**SMALL, **wrong})

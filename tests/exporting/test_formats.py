@@ -12,8 +12,9 @@ import tensorflow as tf
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.exporting import formats, graph
-from srn_tf.exporting.formats import FORMATS, export
+from srn_tf.exporting import graph
+from srn_tf.exporting.folder import export
+from srn_tf.exporting.formats import FORMATS
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_image, write_image
 
@@ -39,7 +40,7 @@ def random_images(*shape):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_gray_networks_with_legacy_resize_deblur_batches_of_any_size(kind, tmp_path):
     model = lively_model("lstm", kernel_size=3)
-    client = FORMATS[kind].write(model, tmp_path)
+    client = graph.WRITERS[kind](model, tmp_path)
     deblurrer = Deblurrer(model)
     for shape in ((2, 37, 21, 3), (1, 16, 32, 3), (3, 1, 1, 3)):
         images = random_images(*shape)
@@ -97,8 +98,7 @@ def test_an_export_that_differs_from_the_network_is_removed(run_dir, tmp_path, m
         (folder / "saved_model.pb").touch()
         return lambda images: images
 
-    wrong = FORMATS["saved_model"]._replace(write=write_wrongly)
-    monkeypatch.setitem(formats.FORMATS, "saved_model", wrong)
+    monkeypatch.setitem(graph.WRITERS, "saved_model", write_wrongly)
     with pytest.raises(RunError, match=r"differs from the Keras model by \d+ gray levels"):
         export(run_dir, tmp_path / "exported")
     assert not list(tmp_path.iterdir())

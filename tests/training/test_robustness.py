@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_tools.demo import make_demo
+from data_tools.scenes import make_demo
 from srn_tf.common.errors import RunError
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig

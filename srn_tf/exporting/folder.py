@@ -1,0 +1,90 @@
+"""Exporting a run: the model, how to run it, where it comes from, and proof that it is the same.
+
+An export is a folder. Before it gets its name, what was written is run and compared with the Keras
+model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import written_beside
+from srn_tf.exporting import graph
+from srn_tf.exporting.formats import FORMATS, readme
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.weights.run_folder import CONFIG, load_model, read_config
+
+SIZES = ((64, 48), (37, 53))  # heights and widths for the comparison with Keras
+_TOLERANCE = 1  # gray levels: float rounding may lift a value over the border between two
+
+
+def export(
+    run_dir: str | Path,
+    output: str | Path,
+    kind: str = "saved_model",
+    checkpoint: str = "latest",
+    overwrite: bool = False,
+) -> int:
+    """Exports the network of a run folder and checks the result.
+
+    Args:
+      run_dir: run folder with the weights.
+      output: folder to write.
+      kind: a key of `FORMATS`.
+      checkpoint: "latest" or "best".
+      overwrite: replace `output` when it is an earlier export.
+
+    Returns:
+      The largest difference from the Keras model that was seen, in gray levels.
+
+    Raises:
+      InputError: no run folder, `output` exists, or packages are missing for this format.
+      RunError: the result differs from the Keras model by more than one gray level; nothing is
+        left behind.
+    """
+    output = Path(output)
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} exists: pass --overwrite to replace it")
+    if output.exists() and not _is_export(output):
+        raise InputError(f"{output} is not an earlier export: choose another --output")
+    config = read_config(run_dir)
+    model = load_model(run_dir, checkpoint)
+    with written_beside(output) as temporary:
+        temporary.mkdir()
+        client = graph.WRITERS[kind](model, temporary)
+        (temporary / "README.md").write_text(
+            readme(kind, model.variant.name, checkpoint, model.restored_step)
+        )
+        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        difference = _largest_difference(client, Deblurrer(model))
+        if difference > _TOLERANCE:
+            raise RunError(
+                f"the exported model differs from the Keras model by {difference} gray levels;"
+                f" {output} is not written"
+            )
+    return difference
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether `folder` holds an earlier export and nothing else that would be lost."""
+    if not folder.is_dir():
+        return False
+    models = {known.file for known in FORMATS.values()}
+    about = {"README.md", CONFIG, "assets", "variables", "fingerprint.pb"}
+    names = {path.name for path in folder.iterdir()}
+    return bool(names & models) and names <= models | about
+
+
+def _largest_difference(client: graph.Client, deblurrer: Deblurrer) -> int:
+    generator = np.random.default_rng(0)
+    largest = 0
+    for height, width in SIZES:
+        image = generator.integers(0, 256, (height, width, 3), np.uint8)
+        (exported,) = client(image[None])
+        difference = np.abs(exported.astype(int) - deblurrer(image))
+        largest = max(largest, int(difference.max()))
+    return largest
