@@ -86,7 +86,7 @@ def test_help_comes_at_once(module, reports):
     report = reports[module]
     assert report["status"] == 0
     assert report["heavy"] == []
-    assert report["seconds"] < 0.5
+    assert report["seconds"] < 1.5  # 0.1 to 0.4 on an idle machine; TensorFlow alone takes 3
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -305,12 +305,13 @@ COMMAND = """
 import numpy as np
 from srn_tf.common import cli
 from srn_tf import deblur
+from srn_tf.inference.deblurrer import Deblurrer
 
 def load(*arguments, **options):
     print(arguments, options)
     return lambda image: np.iinfo(image.dtype).max - image
 
-deblur.Deblurrer.from_run_dir = load
+Deblurrer.from_run_dir = load
 cli.run(deblur.main)
 """
 
