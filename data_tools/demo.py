@@ -1,4 +1,4 @@
-"""Demonstration data: real photographs under a rendered camera shake, in GOPRO_Large's layout.
+"""Demonstration data: real photographs under a moving camera, rendered, in GOPRO_Large's layout.
 
     python -m data_tools.demo --output=data/demo
 
@@ -15,7 +15,16 @@ OUTPUT = define("output", str, None, "Folder to make.", group=_WHAT, required=Tr
 OVERWRITE = define(
     "overwrite", bool, False, "Replace a folder that holds anything else.", group=_WHAT
 )
-NUMBERS = (
+OPTIONS = (
+    define(
+        "camera",
+        str,
+        "pan",
+        "pan sweeps straight and nearly level, which a short training learns to undo; shake moves "
+        "as a hand does.",
+        group=_WHAT,
+        choices=("pan", "shake"),
+    ),
     define(
         "seed",
         int,
@@ -36,8 +45,8 @@ def main() -> None:
     """Makes the demo data as the flags say."""
     with starting():
         from data_tools.scenes import make_demo
-    numbers = {flag.name: flag.value for flag in NUMBERS}
-    made = make_demo(OUTPUT.value, overwrite=OVERWRITE.value, **numbers)
+    options = {flag.name: flag.value for flag in OPTIONS}
+    made = make_demo(OUTPUT.value, overwrite=OVERWRITE.value, **options)
     say = "demo data written to {}" if made else "{} already holds this demo data"
     print(say.format(OUTPUT.value))
 

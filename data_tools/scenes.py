@@ -1,10 +1,13 @@
-"""How the demonstration data is made: photographs under a rendered camera shake.
+"""How the demonstration data is made: photographs under a moving camera, rendered.
 
 The photographs come with scikit-image, nothing is downloaded; training and test use different ones.
-For every pair a camera moves along a smooth random path (translation, roll, slight zoom) while it
-takes 7 to 13 sharp frames, which `data_tools.rendering` averages. The `yy` of a sequence
-`GOPRxxxx_yy_00` is the number of frames, as in GoPro; `xxxx` counts the photographs. The scene is
-flat: it has no parallax, and nothing in it moves on its own.
+For every pair a camera moves while it takes 7 to 13 sharp frames, which `data_tools.rendering`
+averages. The `yy` of a sequence `GOPRxxxx_yy_00` is the number of frames, as in GoPro; `xxxx`
+counts the photographs. The scene is flat: no parallax, and nothing in it moves on its own.
+
+Two cameras are there. "pan" sweeps nearly level and straight by a few pixels: ten minutes on two
+cores suffice to undo that so that a person sees it. "shake" moves along a smooth random path
+(translation, roll, slight zoom), as a hand does: a harder task by far.
 
 Training photographs are turned, mirrored, scaled and recoloured before rendering, so that the blur
 stays that of light: a network that has met few colours shifts the brightness of new ones. Test
@@ -14,7 +17,9 @@ photographs keep orientation and colours. Lengths are pixels of the rendered ima
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -47,6 +52,8 @@ MARGIN = 24  # what the camera may see beyond the middle frame; further out the 
 SHAKE_SPEED = (1.2, 2.4)  # how far the image centre travels from frame to frame, on average
 ROLL = 0.012  # radians; standard deviation between two of the path's control points
 ZOOM = 0.003  # relative; likewise
+PAN_LENGTH = (5, 12)  # from the first frame to the last
+PAN_SLOPE = 0.15  # radians; standard deviation from the horizontal
 LARGEST_SCALE = 1.3  # a photograph enlarged further would no longer be sharp
 SETTINGS_FILE = "demo.json"
 
@@ -54,6 +61,7 @@ SETTINGS_FILE = "demo.json"
 def make_demo(
     output: str | Path,
     *,
+    camera: str = "pan",
     seed: int = 0,
     train_pairs: int = 240,
     test_pairs: int = 9,
@@ -67,6 +75,7 @@ def make_demo(
     or not at all. Returns False when `output` already holds exactly this data.
 
     Args:
+      camera: a key of `CAMERAS`.
       seed: non-negative.
       train_pairs, test_pairs: shared evenly among the photographs of the split.
       height, width: of the images, in pixels.
@@ -76,6 +85,8 @@ def make_demo(
       InputError: a value is out of range, or `output` holds anything else.
     """
     counts = {"train": train_pairs, "test": test_pairs}
+    if camera not in CAMERAS:
+        raise InputError(f"camera must be one of {', '.join(CAMERAS)}, not {camera!r}")
     if seed < 0 or min(counts.values()) < 1 or min(height, width) < 16:
         raise InputError(
             "demo data need seed >= 0, at least 1 training and 1 test pair and images of at least "
@@ -83,8 +94,8 @@ def make_demo(
             f"{width}x{height}"
         )
     output = Path(output)
-    settings = {"seed": seed, "pairs": counts, "height": height, "width": width}
-    settings["shake"] = {"speed": list(SHAKE_SPEED), "roll": ROLL, "zoom": ZOOM}
+    settings = {"camera": {"kind": camera, **CAMERAS[camera].settings}}
+    settings |= {"seed": seed, "pairs": counts, "height": height, "width": width}
     settings["photographs"] = {split: list(names) for split, names in PHOTOGRAPHS.items()}
     images = len(SUBSETS) * sum(counts.values())
     if is_rendered(output / SETTINGS_FILE, settings, images, overwrite):
@@ -93,7 +104,7 @@ def make_demo(
 
     def render(folder: Path, job: tuple[str, int]) -> None:
         split, number = job
-        _render_pair(folder / split, photographs, split, number, (height, width), seed)
+        _render_pair(folder / split, photographs, split, number, (height, width), camera, seed)
 
     jobs = [(split, number) for split, count in counts.items() for number in range(count)]
     render_folder(output / SETTINGS_FILE, settings, jobs, render)
@@ -115,6 +126,7 @@ def _render_pair(
     split: str,
     number: int,
     size: tuple[int, int],
+    camera: str,
     seed: int,
 ) -> None:
     generator = np.random.default_rng([seed, list(photographs).index(split), number])
@@ -125,7 +137,7 @@ def _render_pair(
     else:
         view = random_view(photograph, size, generator)
     window = WINDOWS[(take + index) % len(WINDOWS)]
-    frames = render_frames(view, shake_path(window, generator))
+    frames = render_frames(view, CAMERAS[camera].path(window, generator))
     code = index + 1 + (100 if split == "test" else 0)
     write_pair(folder / f"GOPR{code:04d}_{window:02d}_00", f"{take + 1:06d}", frames)
 
@@ -189,6 +201,31 @@ def shake_path(frames: int, generator: np.random.Generator) -> np.ndarray:
     speed = np.linalg.norm(np.diff(poses[:, :2], axis=0), axis=1).mean()
     poses[:, :2] *= generator.uniform(*SHAKE_SPEED) / speed
     return poses - poses[frames // 2]
+
+
+def pan_path(frames: int, generator: np.random.Generator) -> np.ndarray:
+    """Camera poses as `shake_path` returns them, on a straight line and at a constant speed.
+
+    The line is level but for a random slope, its length random within PAN_LENGTH.
+    """
+    length, slope = generator.uniform(*PAN_LENGTH), generator.normal(0, PAN_SLOPE)
+    poses = np.zeros((frames, 4))
+    direction = np.array([np.cos(slope), np.sin(slope)])
+    poses[:, :2] = np.linspace(-length / 2, length / 2, frames)[:, None] * direction
+    return poses
+
+
+class Camera(NamedTuple):
+    """How a camera moves, and the numbers behind that, which data made with it record."""
+
+    path: Callable[[int, np.random.Generator], np.ndarray]
+    settings: dict
+
+
+CAMERAS = {
+    "pan": Camera(pan_path, {"length": list(PAN_LENGTH), "slope": PAN_SLOPE}),
+    "shake": Camera(shake_path, {"speed": list(SHAKE_SPEED), "roll": ROLL, "zoom": ZOOM}),
+}
 
 
 def transforms(poses: np.ndarray, size: tuple[int, int]) -> np.ndarray:

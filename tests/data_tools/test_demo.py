@@ -45,24 +45,27 @@ def test_pairs_have_the_layout_of_gopro(small):
 def test_pictures_are_functions_of_seed_and_pair_alone(small, tmp_path):
     scenes.make_demo(tmp_path / "same", **{**SMALL, "train_pairs": 3})
     scenes.make_demo(tmp_path / "other", **SMALL, seed=1)
+    scenes.make_demo(tmp_path / "shaken", **SMALL, camera="shake")
     expected = digests(small)
     assert expected.items() <= digests(tmp_path / "same").items()
-    assert not set(expected.values()) & set(digests(tmp_path / "other").values())
+    for folder in ("other", "shaken"):
+        assert len(set(expected.values()) - set(digests(tmp_path / folder).values())) >= 6
 
 
 def test_training_and_test_photographs_differ():
     assert not set(scenes.PHOTOGRAPHS["train"]) & set(scenes.PHOTOGRAPHS["test"])
 
 
-def test_test_images_are_blurred_by_22_to_25_db(tmp_path):
-    scenes.make_demo(tmp_path / "demo", train_pairs=1)
+@pytest.mark.parametrize(("camera", "least", "most"), [("pan", 24, 26), ("shake", 22, 25)])
+def test_test_images_are_blurred_as_strongly_as_meant(camera, least, most, tmp_path):
+    scenes.make_demo(tmp_path / "demo", camera=camera, train_pairs=1)
     scores = []
     for path in (tmp_path / "demo/test").glob("*/sharp/*.png"):
         sharp = cv2.imread(str(path)).astype(float)
         blurred = cv2.imread(str(path.parents[1] / "blur" / path.name))
         scores.append(10 * np.log10(255**2 / np.mean((blurred - sharp) ** 2)))
     assert len(scores) == 9
-    assert 22 < np.mean(scores) < 25
+    assert least < np.mean(scores) < most
 
 
 def view_and_inner(size, seed=0):
@@ -97,7 +100,20 @@ def test_roll_and_zoom_are_about_the_image_centre():
     np.testing.assert_allclose(zoomed[::2, ::2], view[quarter, quarter], atol=1)
 
 
-def test_path_is_smooth_and_rests_at_the_middle_frame():
+def test_pan_is_straight_nearly_level_and_rests_at_the_middle_frame():
+    lengths = []
+    for seed in range(20):
+        poses = scenes.pan_path(9, np.random.default_rng(seed))
+        assert not poses[4].any()
+        assert not poses[:, 2:].any()
+        steps = np.diff(poses[:, :2], axis=0)
+        np.testing.assert_allclose(steps, steps[:1].repeat(8, axis=0), atol=1e-9)
+        assert abs(np.arctan2(*steps[0, ::-1])) < 5 * scenes.PAN_SLOPE
+        lengths.append(np.linalg.norm(poses[-1, :2] - poses[0, :2]))
+    assert scenes.PAN_LENGTH[0] <= min(lengths) < max(lengths) <= scenes.PAN_LENGTH[1]
+
+
+def test_shake_is_smooth_and_rests_at_the_middle_frame():
     for seed in range(20):
         poses = scenes.shake_path(13, np.random.default_rng(seed))
         assert poses.shape == (13, 4)
