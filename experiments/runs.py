@@ -84,7 +84,7 @@ def train_and_evaluate(
     try:
         check_same_configuration(run_dir, config)
     except InputError as error:
-        raise InputError(f"{error} (the ablation's --output, the scales' --runs)") from None
+        raise InputError(f"{error} (the ablation's --output, the others' --runs)") from None
     train(config, options, run_dir)
     keras.mixed_precision.set_global_policy("float32")  # whatever the training used
     summary = evaluate_run(run_dir, benchmark)

@@ -187,7 +187,7 @@ def _caption(rows: list[Row]) -> str:
         f"seed {training['seed']}) on {_data(done)}; scored on {summary['images']} test "
         f"images ({summary['blur_subset']}), blurred: {summary['baseline']['psnr']:.2f} dB, SSIM "
         f"{summary['baseline']['ssim_matlab']:.4f}; scored on {devices}. "
-        f"{explained} {not_run}{_reservation(done)}"
+        f"{explained} {not_run}{reservation(training, min(row.summary['step'] for row in done))}"
     ).rstrip()
 
 
@@ -203,9 +203,13 @@ def _data(done: list[Row]) -> str:
     return " and ".join(dict.fromkeys(Path(row.summary["data_dir"]).name for row in done))
 
 
-def _reservation(done: list[Row]) -> str:
-    """What keeps these scores from being comparable with the paper's."""
-    training = done[0].training
+def reservation(training: dict, step: int) -> str:
+    """What keeps scores from being comparable with the paper's; empty where nothing does.
+
+    Args:
+      training: the configuration, as config.json has it.
+      step: of the weights that were scored.
+    """
     changed = [
         f"{field.name} {training[field.name]} (paper {field.default})"
         for field in dataclasses.fields(TrainingConfig)
@@ -216,9 +220,8 @@ def _reservation(done: list[Row]) -> str:
             "**These are demonstration scores: they prove the protocol, not the ordering of the "
             f"networks.** The recipe is not the paper's: {', '.join(changed)}."
         )
-    last = min(row.summary["step"] for row in done)
-    if last < training["decay_steps"]:
-        return f"The schedule is not finished: {last} of {training['decay_steps']} steps."
+    if step < training["decay_steps"]:
+        return f"The schedule is not finished: {step} of {training['decay_steps']} steps."
     return ""
 
 

@@ -1,0 +1,103 @@
+"""What Sec. 3.1 and 3.3 leave to be chosen: questions, the answers to each, and their table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from srn_tf.common.files import written_beside
+from srn_tf.network.variants import Variant, get_variant, slug
+from srn_tf.training.configuration import TrainingConfig
+
+TOTAL_VARIATION = 1e-3  # the paper tells no weight
+
+
+class Answer(NamedTuple):
+    """One thing to choose: which network it is, and what it changes of the recipe."""
+
+    text: str
+    variant: Variant
+    recipe: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """An answer with what was trained for it and how that scored."""
+
+    question: str
+    answer: Answer
+    config: TrainingConfig
+    summary: dict
+
+
+_BASE = get_variant("SR-EDRB3")
+QUESTIONS: dict[str, tuple[Answer, ...]] = {
+    "cell": (
+        Answer("ConvLSTM (the paper's)", _BASE, {}),
+        Answer("vanilla RNN", get_variant("RNN"), {}),
+        Answer("GRU", get_variant("SR-EDRB3-GRU"), {}),
+    ),
+    "upsampling": (
+        Answer("bilinear (the paper's)", _BASE, {}),
+        Answer("deconvolution", get_variant("SR-EDRB3-Deconv"), {}),
+        Answer("sub-pixel convolution", get_variant("SR-EDRB3-SubPixel"), {}),
+    ),
+    "loss": (
+        Answer("L2 (the paper's)", _BASE, {}),
+        Answer("L2 + TV", _BASE, {"total_variation": TOTAL_VARIATION}),
+    ),
+}
+
+
+def configuration(base: TrainingConfig, answer: Answer) -> TrainingConfig:
+    """The recipe for an answer, which alone makes the difference."""
+    return dataclasses.replace(base, variant=answer.variant, **answer.recipe)
+
+
+def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
+    """The name of a run folder: that of the network, and what its recipe changes."""
+    before = base.to_dict()
+    changes = [
+        f"{field}-{value}"
+        for field, value in config.to_dict().items()
+        if field != "variant" and value != before[field]
+    ]
+    return "-".join([slug(config.variant.name), *changes])
+
+
+def write_table(rows: Sequence[Row], output: Path) -> str:
+    """Writes choices.md and choices.csv into `output`; returns the text."""
+    from experiments.table1 import reservation
+    from srn_tf.evaluation.results import markdown_table
+
+    header = ["question", "answer", "network", "PSNR (dB)", "SSIM", "steps", "crop", "batch"]
+    body = [
+        [
+            row.question,
+            row.answer.text,
+            row.config.variant.name,
+            f"{row.summary['mean']['psnr']:.2f}",
+            f"{row.summary['mean']['ssim_matlab']:.4f}",
+            *map(str, (row.summary["step"], row.config.crop_size, row.config.batch_size)),
+        ]
+        for row in rows
+    ]
+    config, summary = rows[0].config, rows[0].summary
+    caption = (
+        f"Choices of Sec. 3.1 and 3.3: means over {summary['images']} test images of "
+        f"{Path(summary['data_dir']).name} ({summary['blur_subset']}), blurred "
+        f"{summary['baseline']['psnr']:.2f} dB, SSIM {summary['baseline']['ssim_matlab']:.4f}. "
+        f"Weight of TV: {TOTAL_VARIATION:g}. "
+        f"{reservation(config.to_dict(), min(row.summary['step'] for row in rows))}"
+    ).rstrip()
+    text = f"{markdown_table(header, body)}\n\n{caption}\n"
+    with written_beside(output / "choices.md") as temporary:
+        temporary.write_text(text)
+    with (
+        written_beside(output / "choices.csv") as temporary,
+        temporary.open("w", newline="") as file,
+    ):
+        csv.writer(file).writerows([header, *body])
+    return text
