@@ -23,7 +23,7 @@ from srn_tf.common.flags import define
 if TYPE_CHECKING:
     from srn_tf.inference.deblurrer import Deblurrer
 
-_FILES, _WEIGHTS, _SIZE = "Files", "Weights", "Large images"
+_FILES, _VIDEO, _WEIGHTS, _SIZE = "Files", "Videos", "Weights", "Large images"
 INPUT = define(
     "input",
     str,
@@ -37,7 +37,7 @@ OUTPUT = define(
     str,
     None,
     "File to write, its suffix choosing the format, or folder, whose outputs are named like their "
-    "inputs. JPEG has quality 95; of the video formats only .mkv (FFV1) is without loss.",
+    "inputs. JPEG, AVIF and HEIC have quality 95; of videos only --codec=ffv1 is without loss.",
     group=_FILES,
     required=True,
 )
@@ -94,8 +94,35 @@ STRIP_METADATA = define(
     "strip_metadata",
     bool,
     False,
-    "Leave EXIF (camera, date, place) and the colour profile out; otherwise they are copied.",
+    "Leave EXIF (camera, date, place) and the colour profile out, and title, date and place of a "
+    "video; otherwise they are copied.",
     group=_FILES,
+)
+CODEC = define(
+    "codec",
+    str,
+    None,
+    "Default: H.264 in MP4, MOV and MKV, VP9 in WebM, Motion JPEG in AVI. FFV1, in MKV and AVI, is "
+    "without loss.",
+    group=_VIDEO,
+    choices=("h264", "vp9", "ffv1", "mjpeg"),
+)
+CRF = define(
+    "crf",
+    int,
+    None,
+    "Quality of H.264 (default 18) and VP9 (default 24): 0 is best, larger is smaller.",
+    group=_VIDEO,
+    least=0,
+    most=51,
+)
+FRAMES = define(
+    "frames",
+    str,
+    None,
+    "A part, START:STOP in frames from 0, without STOP and without sound. Each frame is deblurred "
+    "by itself, so that a video may flicker.",
+    group=_VIDEO,
 )
 
 
@@ -118,8 +145,10 @@ def main() -> None:
             deblur_files,
             plan,
         )
-        from srn_tf.inference.video_files import deblur_video, is_video
+        from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
+        from srn_tf.media.containers import is_video
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
+    part = None if FRAMES.value is None else parse_frames(FRAMES.value)
     source, output = Path(INPUT.value), Path(OUTPUT.value)
     _check_format(source, output)
     if is_video(source) and not source.is_dir():
@@ -138,7 +167,11 @@ def main() -> None:
     if source.is_dir():
         deblur_files(_load(), dataclasses.replace(planned, jobs=remaining), options)
     elif is_video(source):
-        deblur_video(_load(), source, remaining[0].target, COMPARE.value)
+        video_options = VideoOptions(
+            COMPARE.value, CODEC.value, CRF.value, part, STRIP_METADATA.value
+        )
+        for note in deblur_video(_load(), source, remaining[0].target, video_options):
+            print(note, file=sys.stderr)
     else:
         for note in deblur_file(_load(), remaining[0], options):
             print(note, file=sys.stderr)
@@ -147,7 +180,7 @@ def main() -> None:
 
 def _check_format(source: Path, output: Path) -> None:
     """Refuses `clip.gif` as the name of a folder: it was meant to be a file."""
-    from srn_tf.inference.video_files import is_video
+    from srn_tf.media.containers import is_video
     from srn_tf.media.images import is_image
 
     kind = mimetypes.guess_type(output.name)[0] or ""

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +21,6 @@ import tqdm
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular
 from srn_tf.common.folders import files_below
-from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import (
     MAX_MEGAPIXELS,
     SUFFIXES,
@@ -32,6 +31,9 @@ from srn_tf.media.images import (
     write_image,
 )
 from srn_tf.media.metadata import Metadata
+
+if TYPE_CHECKING:
+    from srn_tf.inference.deblurrer import Deblurrer
 
 
 class Job(NamedTuple):

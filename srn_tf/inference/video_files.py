@@ -1,92 +1,177 @@
-"""Deblurring a video frame by frame with OpenCV: size and frame rate are kept, sound is not."""
+"""Deblurring a video frame by frame: times, orientation, colours and sound are kept.
+
+A frame is deblurred by itself, so what is invented in one may flicker in the next. Frames are
+decoded, computed and encoded in three threads. A run that is killed leaves nothing and starts again
+from the first frame.
+"""
 
 from __future__ import annotations
 
-import itertools
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
+import av
 import numpy as np
 import tqdm
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import written_beside
-from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.containers import CODECS, CONTAINERS
+from srn_tf.media.video_reading import Frame, Video
+from srn_tf.media.video_writing import VideoWriter, count_frames
 
-# What OpenCV's wheels can encode, by suffix; FFV1 alone is without loss.
-CODECS = {
-    ".mp4": "mp4v",
-    ".m4v": "mp4v",
-    ".mov": "mp4v",
-    ".avi": "MJPG",
-    ".mkv": "FFV1",
-    ".webm": "VP90",
-}
+if TYPE_CHECKING:
+    from srn_tf.inference.deblurrer import Deblurrer
+
+_AHEAD = 4  # frames that wait between two threads
+_LONGEST_NAME = 255
 
 
-def is_video(path: Path) -> bool:
-    """Whether the suffix of `path` is one of the formats handled here."""
-    return path.suffix.lower() in CODECS
+@dataclasses.dataclass(frozen=True)
+class VideoOptions:
+    """How a video is written.
+
+    Attributes:
+      compare: input and output side by side, twice as wide.
+      codec: a name in `CODECS`; None takes the first that the container holds.
+      crf: constant rate factor of H.264 and VP9, from 0 (best) to 51 or 63; None: 18 or 24.
+      frames: first frame and the one after the last, from 0; None for all.
+      strip_metadata: leave title, date and place out.
+    """
+
+    compare: bool = False
+    codec: str | None = None
+    crf: int | None = None
+    frames: tuple[int, int] | None = None
+    strip_metadata: bool = False
 
 
-def deblur_video(deblurrer: Deblurrer, source: Path, target: Path, compare: bool) -> None:
-    """Deblurs `source` into `target`, whose suffix picks container and codec (see `CODECS`).
+def parse_frames(text: str) -> tuple[int, int]:
+    """`"100:200"` -> (100, 200); either may be left out. Anything else raises InputError."""
+    match = re.fullmatch(r"(\d{0,9}):(\d{0,9})", text)
+    start, stop = match.groups() if match else ("", "0")
+    part = int(start or 0), int(stop or sys.maxsize)
+    if part[0] >= part[1]:
+        raise InputError(f"--frames is a range such as 100:200, not {text!r}")
+    return part
 
-    Args:
-      deblurrer: does the work.
-      source: video file.
-      target: video file to write.
-      compare: write input and output side by side, twice as wide.
+
+def deblur_video(
+    deblurrer: Deblurrer, source: Path, target: Path, options: VideoOptions
+) -> list[str]:
+    """Deblurs `source` into `target`, whose suffix picks the container (see `CONTAINERS`).
+
+    Returns:
+      What of the video could not be kept, a line each.
 
     Raises:
-      InputError: the video cannot be decoded or encoded.
-      RunError: it ended early; what could be decoded is in a file of its own beside `target`.
+      InputError: the video cannot be decoded, or the container holds no such codec or time.
+      RunError: it ended early or is damaged; what could be decoded is in a file of its own beside
+        `target`, which is as it was.
     """
-    if not source.exists():
-        raise InputError(f"{source} does not exist")
-    capture = cv2.VideoCapture(str(source))
-    frames = _frames(capture)
-    first = next(frames, None)
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    if first is None or not fps > 0:
-        raise InputError(f"{source} is unreadable, truncated or of a codec that OpenCV lacks")
-    height, width, _ = first.shape
-    expected = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-    count = 0
+    container = CONTAINERS[target.suffix.lower()]
+    codec = options.codec or container.codecs[0]
+    if codec not in container.codecs:
+        raise InputError(f"{target} holds {' or '.join(container.codecs)} here, not {codec}")
+    video = Video(source)
+    try:
+        return _deblur(deblurrer, video, target, options, codec)
+    except av.error.FFmpegError as error:
+        raise RunError(f"{source}: FFmpeg failed: {error}") from None
+    finally:
+        video.close()
+
+
+def _deblur(
+    deblurrer: Deblurrer, video: Video, target: Path, options: VideoOptions, codec: str
+) -> list[str]:
+    if any(target.parent.glob(f".partial-*{target.suffix}")):
+        print(f"{target}: an earlier run was cut off; it starts again", file=sys.stderr)
     with written_beside(target) as temporary:
-        writer = _opened_writer(temporary, fps, 2 * width if compare else width, height)
-        bar = tqdm.tqdm(itertools.chain([first], frames), total=expected or None, unit="frame")
-        for frame in bar:
-            deblurred = deblurrer(frame)
-            shown = np.hstack([frame, deblurred]) if compare else deblurred
-            writer.write(cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
-            count += 1
-        writer.release()
-    # The length that a container tells may be that of a sound track that ends a little later.
-    if count < expected - max(fps, 0.02 * expected):
-        part = target.with_name(f"{target.stem}.truncated{target.suffix}")
-        if part.resolve() == source.resolve():
-            part = target
-        target.replace(part)
-        raise RunError(
-            f"{source} ended after {count} of {expected} frames (truncated?); {part} holds those"
-        )
+        with temporary.open("w+b") as file:
+            writer = VideoWriter(
+                file,
+                CONTAINERS[target.suffix.lower()],
+                CODECS[codec],
+                options.crf,
+                video,
+                with_others=options.frames is None,
+                with_metadata=not options.strip_metadata,
+            )
+            _run(deblurrer, video, writer, options)
+            if not writer.count:
+                raise InputError(f"{video.path} has no frame here that can be decoded")
+            file.seek(0)
+            if count_frames(file) != writer.count:
+                raise RunError(f"{target}: the encoded video is not whole (disk full?)")
+        if video.damage:
+            part = _part_path(target, Path(video.path))
+            os.replace(temporary, part)
+            raise RunError(
+                f"{video.path}: {video.damage}; {part} holds the {writer.count} frames that could "
+                "be decoded"
+            )
+    if options.frames and video.others:
+        writer.notes.append("a part of a video is written without its sound")
+    return [f"{video.path}: {note}" for note in video.notes + writer.notes]
 
 
-def _frames(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: VideoOptions) -> None:
+    start, stop = options.frames or (0, sys.maxsize)
+    total = min(video.expected, stop) - start
+    number, shift = -1, None
+    waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+    bar = tqdm.tqdm(total=total if total > 0 else None, unit="frame")
+    with bar, _thread() as reading, _thread() as writing:
+        for item in _ahead(video.contents(with_others=options.frames is None), reading):
+            if isinstance(item, Frame):
+                number += 1
+                if number < start:
+                    continue
+                if number >= stop:
+                    break
+                if shift is None:
+                    shift = item.pts if start else 0
+                image = deblurrer(item.image)
+                if options.compare:
+                    image = np.hstack([item.image, image])
+                item = Frame(image, item.pts - shift, item.duration)
+                bar.update()
+            waiting.append(writing.submit(writer.write, item))
+            if len(waiting) > _AHEAD:
+                waiting.popleft().result()
+        for future in waiting:
+            future.result()
+        writing.submit(writer.close).result()
+
+
+def _thread() -> concurrent.futures.Executor:
+    return concurrent.futures.ThreadPoolExecutor(max_workers=1)
+
+
+def _ahead(items: Iterator, reading: concurrent.futures.Executor) -> Iterator:
+    """The same items, the next few of which another thread makes in the meantime."""
+    end = object()
+    pending = collections.deque(reading.submit(next, items, end) for _ in range(_AHEAD))
     while True:
-        found, frame = capture.read()
-        if not found:
+        item = pending.popleft().result()
+        if item is end:
             return
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        pending.append(reading.submit(next, items, end))
+        yield item
 
 
-def _opened_writer(path: Path, fps: float, width: int, height: int) -> cv2.VideoWriter:
-    if height % 2 or width % 2:
-        raise InputError(f"frames of odd size ({width}x{height}) cannot be encoded: crop the video")
-    codec = CODECS[path.suffix.lower()]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, (width, height))
-    if not writer.isOpened():
-        raise InputError(f"OpenCV cannot write {codec} video to a {path.suffix} file")
-    return writer
+def _part_path(target: Path, source: Path) -> Path:
+    """Where what could be decoded of a damaged video goes: `NAME.truncated.mp4`, and no input."""
+    longest = _LONGEST_NAME - len(os.fsencode(f".truncated-9{target.suffix}"))
+    stem = os.fsdecode(os.fsencode(target.stem)[:longest])
+    names = (f"{stem}.truncated{number}{target.suffix}" for number in ("", *range(1, 10)))
+    paths = map(target.with_name, names)
+    return next(path for path in paths if path.resolve() != source.resolve())

@@ -1,4 +1,4 @@
-"""Photographs as people have them: read strictly and written whole.
+"""Photographs and videos as people have them: read strictly and written whole.
 
 images.py     the door: a file in, an array out, and back
 kinds.py      which format a file has, by its content
@@ -7,4 +7,8 @@ png.py        PNG
 tiff.py       TIFF
 lossy.py      JPEG, WebP, BMP and AVIF, all by Pillow; HEIC by its plug-in
 metadata.py   orientation, EXIF and colour profile
+
+containers.py     which videos there are, and whether a file is whole
+video_reading.py  frames upright with their times, the sound as it is
+video_writing.py  the same into a file
 """

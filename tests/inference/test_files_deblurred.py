@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from clips import frames_of, make_video
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
@@ -21,7 +22,6 @@ from srn_tf.inference.image_files import (
     deblur_image,
     plan,
 )
-from srn_tf.inference.video_files import deblur_video
 from srn_tf.media.images import read_image, write_image
 
 
@@ -134,75 +134,6 @@ def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
 
 
-def make_video(path, frames=6, size=(48, 64), codec="MJPG"):
-    height, width = size
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 12.5, (width, height))
-    for number in range(frames):
-        frame = np.full((height, width, 3), (200, 40, 20 * number), np.uint8)  # BGR
-        writer.write(frame)
-    writer.release()
-
-
-def read_video(path):
-    capture = cv2.VideoCapture(str(path))
-    fps, frames = capture.get(cv2.CAP_PROP_FPS), []
-    while True:
-        found, frame = capture.read()
-        if not found:
-            return fps, np.stack(frames)
-        frames.append(frame)
-
-
-@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv", ".webm"])
-def test_a_video_keeps_frames_size_and_rate(tmp_path, suffix):
-    make_video(tmp_path / "blurred.avi")
-    target = tmp_path / f"sharp{suffix}"
-    deblur_video(invert, tmp_path / "blurred.avi", target, compare=False)
-    fps, frames = read_video(target)
-    assert fps == pytest.approx(12.5)
-    assert frames.shape == (6, 48, 64, 3)
-    for number, frame in enumerate(frames):
-        np.testing.assert_allclose(frame.mean((0, 1)), (55, 215, 255 - 20 * number), atol=6)
-
-
-def test_a_compared_video_is_twice_as_wide(tmp_path):
-    make_video(tmp_path / "blurred.avi")
-    deblur_video(invert, tmp_path / "blurred.avi", tmp_path / "both.mkv", compare=True)
-    _, frames = read_video(tmp_path / "both.mkv")
-    assert frames.shape == (6, 48, 128, 3)
-    np.testing.assert_allclose(frames[0, :, :64].mean((0, 1)), (200, 40, 0), atol=6)
-    np.testing.assert_allclose(frames[0, :, 64:].mean((0, 1)), (55, 215, 255), atol=6)
-
-
-def test_a_truncated_video_is_named_and_its_frames_kept(tmp_path):
-    source, target = tmp_path / "blurred.avi", tmp_path / "sharp.avi"
-    make_video(source, frames=60, size=(240, 320))
-    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
-    with pytest.raises(RunError, match=r"blurred\.avi ended after \d+ of 60 frames"):
-        deblur_video(invert, source, target, compare=False)
-    assert not target.exists()
-    assert 0 < len(read_video(tmp_path / "sharp.truncated.avi")[1]) < 60
-
-
-def test_unreadable_videos_are_named_and_leave_nothing(tmp_path):
-    source = tmp_path / "blurred.mp4"
-    source.write_bytes(b"no video")
-    for path in (source, tmp_path / "missing.mp4"):
-        with pytest.raises(InputError, match=path.name):
-            deblur_video(invert, path, tmp_path / "out.mp4", compare=False)
-    assert list(tmp_path.iterdir()) == [source]
-
-
-def test_videos_of_odd_size_are_refused_because_encoders_would_crop_them(tmp_path):
-    source, codec = tmp_path / "odd.avi", cv2.VideoWriter_fourcc(*"MJPG")
-    writer = cv2.VideoWriter(str(source), cv2.CAP_OPENCV_MJPEG, codec, 10, (63, 48))
-    writer.write(np.zeros((48, 63, 3), np.uint8))
-    writer.release()
-    with pytest.raises(InputError, match=r"odd size \(63x48\)"):
-        deblur_video(invert, source, tmp_path / "out.avi", compare=False)
-    assert list(tmp_path.iterdir()) == [source]
-
-
 # The command itself, with a network.
 
 
@@ -273,12 +204,13 @@ def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
 
 def test_a_video_goes_through_the_command(tmp_path):
     run_dir = write_run(lively_model("SR-EDRB1"), tmp_path / "run")
-    make_video(tmp_path / "clip.avi", frames=3)
-    result = deblur(
-        f"--run_dir={run_dir}", f"--input={tmp_path}/clip.avi", f"--output={tmp_path}/out"
-    )
+    make_video(tmp_path / "12:30.mp4", times=(0, 1, 2), size=(48, 64))
+    flags = [f"--run_dir={run_dir}", f"--input={tmp_path}/12:30.mp4", f"--output={tmp_path}/out"]
+    result = deblur(*flags, "--frames=1:", "--crf=10")
     assert result.returncode == 0, result.stderr
-    assert read_video(tmp_path / "out" / "clip.avi")[1].shape == (3, 48, 64, 3)
+    assert [frame.image.shape for frame in frames_of(tmp_path / "out" / "12:30.mp4")] == 2 * [
+        (48, 64, 3)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,178 @@
+"""Reading a video: every frame upright, in RGB, with its presentation time; the sound as it is.
+
+FFmpeg's libraries are handed an open file and nothing else: a playlist that calls itself a video
+opens no other file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import check_regular
+from srn_tf.media.containers import DEMUXERS, is_cut_off
+from srn_tf.media.metadata import upright
+
+_FULL_RANGE, _LIMITED_RANGE = 2, 1
+# The signs of a, b, c, d in a display matrix, where x' = ax + cy and y' = bx + dy; as EXIF counts.
+_TURNS = {
+    (1, 0, 0, 1): 1,
+    (-1, 0, 0, 1): 2,
+    (-1, 0, 0, -1): 3,
+    (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5,
+    (0, 1, -1, 0): 6,
+    (0, -1, -1, 0): 7,
+    (0, -1, 1, 0): 8,
+}
+
+
+class Frame(NamedTuple):
+    """A frame: uint8 or uint16 `[H, W, 3]`, RGB, and its time and duration in ticks."""
+
+    image: np.ndarray
+    pts: int
+    duration: int
+
+
+class Video:
+    """A video file, read from its beginning once.
+
+    Attributes:
+      time_base: the length of a tick in seconds.
+      rate: frames per second on average; 0 where the file does not tell.
+      expected: about how many frames there are; 0 where the file does not tell.
+      others: the further streams, whose packets `contents` gives too.
+      damage: after reading, what was wrong with the file; empty when it was whole.
+      is_turned: whether frames were turned by 90 degrees; known once there is one.
+      notes: what the frames do not show, for the user to read.
+
+    Raises:
+      InputError: the file is missing, no video that is read here, or has no picture.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        check_regular(path)
+        self._file = open(path, "rb")  # noqa: SIM115 (`close`)
+        try:
+            self._container = av.open(
+                self._file,
+                options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
+                metadata_errors="replace",
+            )
+            self.stream = self._container.streams.video[0]
+        # What FFmpeg does not understand ends in one of many exceptions.
+        except Exception as error:
+            self._file.close()
+            reason = "it has no picture" if isinstance(error, IndexError) else str(error)
+            raise InputError(f"{path} is no readable video: {reason}") from None
+        self.stream.thread_type = "AUTO"
+        self.path = path
+        self.time_base = Fraction(self.stream.time_base or Fraction(1, 1000))
+        self.rate = Fraction(self.stream.average_rate or 0)
+        self.expected = self._expected()
+        self.metadata = dict(self._container.metadata)
+        self.others = [
+            stream
+            for stream in self._container.streams
+            if stream.index != self.stream.index and stream.type in ("audio", "subtitle")
+        ]
+        self.damage, self.is_turned = "", False
+        self.notes: list[str] = []
+        lost = [stream.type for stream in self._container.streams]
+        lost = [kind for kind in lost if kind not in ("audio", "subtitle")]
+        if len(lost) > 1:
+            lost.remove("video")
+            self.notes.append(f"streams that are left out: {', '.join(map(str, lost))}")
+
+    def close(self) -> None:
+        """Frees the file."""
+        self._container.close()
+        self._file.close()
+
+    def contents(self, *, with_others: bool = False) -> Iterator[Frame | av.Packet]:
+        """All frames, and between them the packets of `others`, in the order of the file."""
+        with open(self.path, "rb") as file:
+            cut_off = is_cut_off(file)
+        errors, last = 0, None
+        streams = [self.stream, *(self.others if with_others else [])]
+        packets = self._container.demux(*streams)
+        while True:
+            try:
+                packet = next(packets)
+                if packet.stream_index != self.stream.index:
+                    if packet.dts is not None:
+                        yield packet
+                    continue
+                errors += packet.is_corrupt
+                frames = packet.decode()
+            except StopIteration:
+                break
+            except av.error.EOFError:
+                break
+            except (av.error.FFmpegError, ValueError) as error:
+                errors += 1
+                if isinstance(error, av.error.MemoryError) or errors > 1000:
+                    break
+                continue
+            for frame in frames:
+                errors += frame.is_corrupt
+                pts = frame.pts
+                if last and (pts is None or pts <= last.pts):
+                    pts = last.pts + last.duration
+                if last:  # containers know how long a frame is shown when the next one comes
+                    yield last._replace(duration=pts - last.pts)
+                last = Frame(self._picture(frame), pts or 0, frame.duration or self._tick())
+        if last:
+            yield last
+        if cut_off:
+            self.damage = "it ends early (truncated?)"
+        elif errors:
+            self.damage = "it is damaged"
+
+    def _expected(self) -> int:
+        if self.stream.frames:
+            return self.stream.frames
+        if self._container.duration and self.rate:
+            return round(self._container.duration / av.time_base * self.rate)
+        return 0
+
+    def _tick(self) -> int:
+        return max(round(1 / (self.rate * self.time_base)), 1) if self.rate else 1
+
+    def _picture(self, frame: av.VideoFrame) -> np.ndarray:
+        deep = max(component.bits for component in frame.format.components) > 8
+        image = frame.reformat(
+            format="rgb48le" if deep else "rgb24",
+            src_colorspace=int(frame.colorspace),
+            dst_colorspace=int(frame.colorspace),
+            src_color_range=color_range(frame),
+            dst_color_range=0,
+        ).to_ndarray()
+        orientation = self._orientation(frame)
+        self.is_turned = orientation >= 5
+        return upright(image, orientation)
+
+    def _orientation(self, frame: av.VideoFrame) -> int:
+        for data in frame.side_data:
+            if "DISPLAYMATRIX" in str(data.type):
+                matrix = np.frombuffer(bytes(data), np.int32)
+                signs = tuple(int(np.sign(matrix[i])) for i in (0, 1, 3, 4))
+                if signs not in _TURNS:
+                    note = "it is turned by no right angle: its frames stay as they are stored"
+                    self.notes += [] if note in self.notes else [note]
+                return _TURNS.get(signs, 1)
+        return 1
+
+
+def color_range(frame: av.VideoFrame) -> int:
+    """The range of luma, which some formats have in their name and otherwise is limited."""
+    if frame.format.name.startswith("yuvj"):
+        return _FULL_RANGE
+    return int(frame.color_range) or _LIMITED_RANGE

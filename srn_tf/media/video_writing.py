@@ -1,0 +1,176 @@
+"""Writing a video: frames at their own times, the sound of another file copied beside them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from srn_tf.common.errors import InputError
+from srn_tf.media.containers import Codec, Container
+from srn_tf.media.video_reading import Frame, Video
+
+_FULL_RANGE, _LIMITED_RANGE = 2, 1
+_ABOUT_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
+
+
+class VideoWriter:
+    """Encodes frames into an open file; to be closed, or the file is no video.
+
+    Args:
+      file: to write into; seekable.
+      container: its kind.
+      codec: of the frames.
+      crf: constant rate factor; None takes the codec's default.
+      source: whose times, colours, pixel aspect ratio and other streams are taken over.
+      with_others: copy the sound and subtitles of `source`.
+      with_metadata: copy its title, date and place.
+
+    Attributes:
+      count: frames written.
+      notes: what the file cannot hold, for the user to read.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        container: Container,
+        codec: Codec,
+        crf: int | None,
+        source: Video,
+        *,
+        with_others: bool,
+        with_metadata: bool,
+    ):
+        self._source, self._codec = source, codec
+        self._crf = codec.crf if crf is None else crf
+        self._container = av.open(file, "w", format=container.muxer)
+        self._constant_rate = container.muxer == "avi"
+        self._stream = None
+        self._durations: dict[int, int] = {}
+        self._last_pts: int | None = None
+        self._copies: dict[int, av.stream.Stream | None] = {}
+        self._waiting: list[av.Packet] = []
+        self.count, self.notes = 0, []
+        self._time_base = source.time_base
+        if self._constant_rate and source.rate:
+            self._time_base = 1 / source.rate
+        if with_metadata:
+            kept = {k: v for k, v in source.metadata.items() if k not in _ABOUT_THE_FILE}
+            self._container.metadata.update(kept)
+        self._with_others = with_others
+
+    def write(self, item: Frame | av.Packet) -> None:
+        """Encodes a frame, or copies a packet of the source's sound or subtitles.
+
+        Raises:
+          InputError: the container cannot hold the time of this frame.
+        """
+        if isinstance(item, av.Packet):
+            if self._stream is None:  # the first frame tells what the header says
+                self._waiting.append(item)
+                return
+            copy = self._copies.get(item.stream.index)
+            if copy is not None:
+                item.stream = copy
+                self._container.mux(item)
+            return
+        if self._stream is None:
+            self._open(item.image)
+            for packet in self._waiting:
+                self.write(packet)
+        self._encode(item)
+        self.count += 1
+
+    def close(self) -> None:
+        """Writes what the encoder still holds and the end of the file."""
+        if self._stream is not None:
+            self._mux(self._stream.encode(None))
+        self._container.close()
+
+    def _open(self, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
+        odd, deep = height % 2 or width % 2, image.dtype == np.uint16
+        codec = self._codec
+        pixels = codec.odd_pixels if odd else codec.pixels
+        if deep:
+            deeper = codec.odd_deep_pixels if odd else codec.deep_pixels
+            if deeper is None:
+                self.notes.append(f"{codec.encoder} holds 8 bits here: further bits are left out")
+            pixels = deeper or pixels
+        options = dict(codec.options)
+        if self._crf is not None:
+            options["crf"] = str(self._crf)
+        rate = self._source.rate or Fraction(30)
+        stream = self._container.add_stream(
+            codec.encoder, rate=rate.limit_denominator(60000), options=options
+        )
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        stream.time_base = stream.codec_context.time_base = self._time_base
+        given, made = self._source.stream.codec_context, stream.codec_context
+        self._is_rgb = not pixels.startswith("yuv")
+        self._range = int(given.color_range) or _LIMITED_RANGE
+        if pixels.startswith("yuvj"):
+            self._range = _FULL_RANGE
+        if not self._is_rgb:
+            made.color_range, made.colorspace = self._range, self._space()
+        made.color_primaries, made.color_trc = given.color_primaries, given.color_trc
+        ratio = self._source.stream.sample_aspect_ratio
+        if ratio:
+            made.sample_aspect_ratio = 1 / ratio if self._source.is_turned else ratio
+            if ratio != 1 and codec.encoder == "libvpx-vp9":
+                self.notes.append(f"VP9 holds no pixel aspect ratio: {ratio} is left out")
+        self._pixels, self._stream = pixels, stream
+        for other in self._source.others if self._with_others else []:
+            self._copies[other.index] = self._copy_of(other)
+
+    def _space(self) -> int:
+        space = int(self._source.stream.codec_context.colorspace)
+        return space or 2  # the source may be RGB itself; 2: not specified
+
+    def _copy_of(self, stream: av.stream.Stream) -> av.stream.Stream | None:
+        name = stream.codec_context.codec.name if stream.codec_context else "?"
+        try:
+            if name in self._container.supported_codecs:
+                return self._container.add_stream_from_template(stream)
+        except (ValueError, av.error.FFmpegError):
+            pass  # the container says no
+        muxer = self._container.format.name
+        self.notes.append(f"{muxer} holds no {name} {stream.type}: it is left out")
+        return None
+
+    def _encode(self, item: Frame) -> None:
+        deep = item.image.dtype == np.uint16
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(item.image), format="rgb48le" if deep else "rgb24"
+        )
+        if self._is_rgb:
+            frame = frame.reformat(format=self._pixels)
+        else:
+            frame = frame.reformat(
+                format=self._pixels, dst_colorspace=self._space(), dst_color_range=self._range
+            )
+            frame.colorspace, frame.color_range = self._space(), self._range
+        scale = self._source.time_base / self._time_base
+        frame.pts, frame.time_base = round(item.pts * scale), self._time_base
+        if self._last_pts is not None and frame.pts <= self._last_pts:
+            raise InputError(
+                f"{self._container.format.name} holds constant frame rates only: write .mkv or .mp4"
+            )
+        self._last_pts = frame.pts
+        self._durations[frame.pts] = frame.duration = max(round(item.duration * scale), 1)
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            # Encoders that look ahead forget how long a frame is shown.
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._container.mux(packet)
+
+
+def count_frames(file: BinaryIO) -> int:
+    """How many packets of pictures a finished video has."""
+    with av.open(file) as container:
+        return sum(packet.size > 0 for packet in container.demux(video=0))

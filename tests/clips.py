@@ -1,0 +1,105 @@
+"""Small videos for tests, made with PyAV, and their frames."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from srn_tf.media.video_reading import Frame, Video
+
+
+def picture(number: int, size: tuple[int, int], deep: bool = False) -> np.ndarray:
+    """A frame whose corners differ: red at the left top, and brighter with its number."""
+    height, width = size
+    image = np.full((height, width, 3), (40 + 10 * number, 90, 60), np.uint8)
+    image[: height // 2, : width // 2] = (200, 30, 40)
+    return image.astype(np.uint16) * 257 if deep else image
+
+
+def make_video(
+    path: Path,
+    times: tuple[int, ...] = (0, 1, 2, 3),
+    size: tuple[int, int] = (48, 64),
+    *,
+    time_base: Fraction = Fraction(1, 25),
+    rate: Fraction | int | None = None,
+    encoder: str = "libx264",
+    pixels: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    muxer: str | None = None,
+    sound: str | None = None,
+    sound_blocks: int = 20,
+    **fields,
+) -> Path:
+    """Writes frames (see `picture`) shown at `times`, in ticks of `time_base`, and a sound."""
+    with path.open("w+b") as file:
+        suffixes = {".mkv": "matroska", ".m4v": "mp4"}
+        muxer = muxer or suffixes.get(path.suffix, path.suffix[1:])
+        container = av.open(file, "w", format=muxer)
+        stream = container.add_stream(
+            encoder, rate=rate or 1 / time_base, options=options or {"crf": "1"}
+        )
+        stream.height, stream.width, stream.pix_fmt = *size, pixels
+        stream.time_base = stream.codec_context.time_base = time_base
+        for name, value in fields.items():
+            setattr(stream.codec_context, name, value)
+        audio = container.add_stream(sound, rate=44100, layout="stereo") if sound else None
+        deep = "10" in pixels
+        for number, time in enumerate(times):
+            image = picture(number, size, deep)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb48le" if deep else "rgb24")
+            frame = frame.reformat(
+                format=pixels,
+                dst_colorspace=fields.get("colorspace", 2),
+                dst_color_range=fields.get("color_range", 1),
+            )
+            frame.pts, frame.time_base = time, time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if audio:
+            for block in range(sound_blocks):
+                noise = np.random.default_rng(block).uniform(-0.1, 0.1, (2, 1024))
+                heard = av.AudioFrame.from_ndarray(
+                    noise.astype(np.float32), format="fltp", layout="stereo"
+                )
+                heard.sample_rate, heard.pts = 44100, 1024 * block
+                heard.time_base = Fraction(1, 44100)
+                container.mux(audio.encode(heard))
+            container.mux(audio.encode(None))
+        container.close()
+    return path
+
+
+def turn(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Gives the picture of an MP4 a display matrix with these entries."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 4 + 36
+    one = 1 << 16
+    matrix = (a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    content[place : place + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(content)
+
+
+def frames_of(path: Path) -> list[Frame]:
+    """All frames, as `Video` gives them."""
+    video = Video(path)
+    try:
+        return list(video.contents())
+    finally:
+        video.close()
+
+
+def times_of(path: Path) -> list[float]:
+    """When each frame is shown, in seconds, by PyAV itself."""
+    with path.open("rb") as file, av.open(file) as container:
+        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+
+
+def packets_of(path: Path, kind: str) -> list[bytes]:
+    """The content of all packets of the first stream of that kind."""
+    with path.open("rb") as file, av.open(file) as container:
+        return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
