@@ -1,8 +1,8 @@
 """Deblurs an image, a folder of images or a video.
 
-    python -m srn_tf.deblur --run_dir=runs/SR-EDRB3 --input=photo.jpg \\
-        --output=deblurred/
+    python -m srn_tf.deblur --input=photo.jpg --output=deblurred/
 
+Without --run_dir it takes the weights that come with the package (srn_tf/weights/MODEL_CARD.md).
 Outputs have the name and format of their inputs. Files that fail are named at the end, all others
 are done.
 """
@@ -45,7 +45,13 @@ COMPARE = define("compare", bool, False, "Write input and output side by side.",
 OVERWRITE = define(
     "overwrite", bool, False, "Redo outputs that exist; otherwise they are skipped.", group=_FILES
 )
-RUN_DIR = define("run_dir", str, None, "Run folder with the weights.", group=_WEIGHTS)
+RUN_DIR = define(
+    "run_dir",
+    str,
+    None,
+    "Run folder with the weights. Default: those that come with the package.",
+    group=_WEIGHTS,
+)
 SAVED_MODEL = define(
     "saved_model",
     str,
@@ -128,7 +134,7 @@ FRAMES = define(
 
 def main() -> None:
     """Deblurs what the flags say."""
-    if (RUN_DIR.value is None) == (SAVED_MODEL.value is None):
+    if RUN_DIR.value is not None and SAVED_MODEL.value is not None:
         raise InputError("pass either --run_dir or --saved_model")
     if SAVED_MODEL.value is not None and (TILE.value is not None or HALO.value is not None):
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
@@ -191,11 +197,18 @@ def _check_format(source: Path, output: Path) -> None:
 
 def _load() -> Deblurrer:
     from srn_tf.inference.deblurrer import Deblurrer
+    from srn_tf.weights.starter import NOTE, STARTER
 
     if SAVED_MODEL.value is not None:
         return Deblurrer.from_saved_model(SAVED_MODEL.value)
+    if RUN_DIR.value is None:
+        print(NOTE)
     return Deblurrer.from_run_dir(
-        RUN_DIR.value, CHECKPOINT.value, tile=TILE.value, halo=HALO.value, show_progress=True
+        RUN_DIR.value or STARTER,
+        CHECKPOINT.value,
+        tile=TILE.value,
+        halo=HALO.value,
+        show_progress=True,
     )
 
 

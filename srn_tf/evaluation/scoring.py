@@ -32,6 +32,7 @@ from srn_tf.evaluation.sources import Folder, Network, Source
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_rgb
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
+from srn_tf.weights.starter import is_starter
 
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
 
@@ -76,8 +77,10 @@ def evaluate_run(
 def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Path:
     """Where the evaluation of a run is by default: RUN_DIR/evaluation/test-blur-latest.
 
-    `tag` is that of the benchmark.
+    `tag` is that of the benchmark. The starter weights have no folder, see `other_output`.
     """
+    if is_starter(run_dir):
+        return other_output(run_dir, tag)
     return Path(run_dir) / "evaluation" / f"{tag}-{checkpoint}"
 
 

@@ -17,13 +17,14 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
 from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.weights.run_folder import load_model
+from srn_tf.weights.starter import load_starter
 
 
 class Deblurrer:
     """`deblurrer(image)` returns the deblurred image: same size, same dtype.
 
     Args:
-      model: as `build_model` or `load_model` return it.
+      model: as `build_model` or `load_model` return it; None: with the starter weights.
       tile: height and width in pixels of the tiles in which large images are computed; None: the
         largest that fit into about 1 GB, none for images that fit whole.
       halo: what the tiles overlap on each side, in pixels; None: the receptive field, with which
@@ -42,12 +43,13 @@ class Deblurrer:
 
     def __init__(
         self,
-        model: ScaleRecurrentNet,
+        model: ScaleRecurrentNet | None = None,
         tile: int | None = None,
         halo: int | None = None,
         show_progress: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ):
+        model = model or load_starter()
         _refuse_infinite(model.variables)
         self._network = TiledNetwork(model, tile, halo, show_progress, on_progress)
 

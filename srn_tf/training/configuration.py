@@ -58,7 +58,10 @@ class TrainingConfig:
         choices=STARTS,
     )
     init_from: str | None = option(
-        str, None, "Run folder whose weights the run starts from (fine-tuning).", group=_NETWORK
+        str,
+        None,
+        'Run folder whose weights the run starts from (fine-tuning), or "starter".',
+        group=_NETWORK,
     )
     seed: int = option(
         int,

@@ -12,6 +12,7 @@ from srn_tf.common.errors import InputError
 from srn_tf.common.options import options_of
 from srn_tf.network.variants import Variant, get_variant, slug
 from srn_tf.training.configuration import PAPER_EPOCHS, RunOptions, TrainingConfig
+from srn_tf.weights.starter import is_starter
 
 # What each changes of the defaults, which are the paper's recipe.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -55,7 +56,7 @@ def configured(
     if not given.get("data_dir"):
         raise InputError("--data_dir is missing: --data_dir=/path/GOPRO_Large, for example")
     for folder in ("data_dir", "init_from"):
-        if given.get(folder):
+        if given.get(folder) and not (folder == "init_from" and is_starter(given[folder])):
             given[folder] = str(Path(given[folder]).resolve())
     config, options = (
         kind(**{name: given[name] for name in options_of(kind) if name in given})

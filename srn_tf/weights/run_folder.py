@@ -23,6 +23,7 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import written_beside
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
+from srn_tf.weights.starter import is_starter, load_starter, starter_config
 
 CONFIG = "config.json"
 CHECKPOINT_NAME = "step"
@@ -58,8 +59,10 @@ def read_config(run_dir: str | Path) -> dict:
     """The content of config.json: keys "variant", "training", "command", "versions", ...
 
     Raises:
-      InputError: `run_dir` is not a run folder.
+      InputError: `run_dir` is not a run folder, nor the name of the starter weights.
     """
+    if is_starter(run_dir):
+        return starter_config()
     path = Path(run_dir) / CONFIG
     try:
         config = json.loads(path.read_text())
@@ -162,12 +165,16 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
     the checkpoint they come from is the model's attribute `restored_step`.
 
     Args:
-      run_dir: a run folder.
+      run_dir: a run folder, or "starter".
       checkpoint: "latest" or "best" (by validation PSNR).
 
     Raises:
       InputError: no run folder, or it holds no such checkpoint.
     """
+    if is_starter(run_dir):
+        if checkpoint != "latest":
+            raise InputError("the starter weights have one checkpoint: leave --checkpoint out")
+        return load_starter()
     config = read_config(run_dir)
     model = build_model(Variant.from_dict(config["variant"]))
     averaged = config.get("training", {}).get("ema_decay", 0) > 0

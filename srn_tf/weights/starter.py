@@ -1,0 +1,76 @@
+"""The weights that come with the package: what they are, how they are read and written.
+
+Wherever a run folder is asked for, the name `starter` stands for them (a folder of that name is
+`./starter`). starter.npz holds float16 arrays by variable name and the number of training steps;
+MODEL_CARD.md beside it says from what they were trained and what they are good for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
+from srn_tf.network.variants import get_variant
+
+if TYPE_CHECKING:
+    from srn_tf.network.model import ScaleRecurrentNet
+
+STARTER = "starter"
+VARIANT = "SR-EDRB3"
+FILE = Path(__file__).with_name("starter.npz")
+NOTE = (
+    "starter weights: trained for a few hours on rendered camera shake, they sharpen mild blur; "
+    "for more, train on GoPro (README) and pass --run_dir=RUN"
+)
+_STEPS = "steps"
+
+
+def is_starter(run_dir: str | os.PathLike) -> bool:
+    """Whether `run_dir`, as given by the user, means the weights of the package."""
+    return os.fspath(run_dir) == STARTER
+
+
+def starter_config() -> dict:
+    """What stands for config.json; no blur subset, as the training data mixed both."""
+    return {"variant": get_variant(VARIANT).to_dict(), "weights": STARTER}
+
+
+def load_starter(file: str | os.PathLike = FILE) -> ScaleRecurrentNet:
+    """The network with the weights of the package in float32; `restored_step` is their steps.
+
+    Raises:
+      InputError: the file is missing, damaged or of another network.
+    """
+    from srn_tf.network.model import build_model  # TensorFlow, for which no flag should wait
+
+    model = build_model(get_variant(VARIANT))
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            values = [arrays[variable.name].astype(np.float32) for variable in model.variables]
+            model.restored_step = int(arrays[_STEPS])
+        model.set_weights(values)
+    except Exception as error:  # a damaged archive raises many kinds
+        raise InputError(f"{file} does not hold the starter weights: {error}") from None
+    return model
+
+
+def save_starter(model: ScaleRecurrentNet, steps: int, file: str | os.PathLike = FILE) -> None:
+    """Writes the weights of `model` in float16, with the steps of its whole training.
+
+    Raises:
+      InputError: `model` is another network, or a weight has no float16.
+    """
+    if model.variant != get_variant(VARIANT):
+        raise InputError(f"the starter weights are those of {VARIANT}, not of {model.variant.name}")
+    with np.errstate(over="ignore"):  # seen below
+        arrays = {each.name: each.numpy().astype(np.float16) for each in model.variables}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise InputError(f"{name} holds values that float16 cannot")
+    with written_beside(file) as temporary:
+        np.savez_compressed(temporary, **arrays, **{_STEPS: np.array(steps)})
