@@ -1,6 +1,6 @@
 """Shows a page in the browser on which photographs are dropped to be deblurred.
 
-    python -m srn_tf.web --run_dir=runs/SR-EDRB3
+    python -m srn_tf.web
 
 It is shown to this machine alone unless --host says otherwise, and asks no other host for anything.
 What is dropped on it is removed when it is closed.
@@ -19,7 +19,8 @@ RUN_DIR = define(
     "run_dir",
     tuple,
     None,
-    "Run folder with weights to choose from; may be given several times. Default: those in runs/.",
+    "Run folder with weights to choose from; may be given several times. Default: those of the "
+    "package and of runs/.",
     group=_WEIGHTS,
 )
 HOST = define(

@@ -13,19 +13,13 @@ from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
 from srn_tf.media.images import read_photograph, write_image
 from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps, load_model
+from srn_tf.weights.starter import STARTER
 
 
 def weights_here() -> list[str]:
-    """The run folders in runs/, where training puts them, that hold weights.
-
-    Raises:
-      InputError: there is none.
-    """
+    """The weights of the package, and the run folders in runs/, where training puts them."""
     folders = sorted(path.parent for path in Path("runs").glob("*/config.json"))
-    found = [str(path) for path in folders if checkpoint_steps(checkpoint_folder(path))]
-    if not found:
-        raise InputError("no run folder with weights in runs/: train first, or pass --run_dir")
-    return found
+    return [STARTER, *(str(f) for f in folders if checkpoint_steps(checkpoint_folder(f)))]
 
 
 class Pictures(NamedTuple):

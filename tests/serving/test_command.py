@@ -16,14 +16,15 @@ def test_a_missing_extra_is_named_with_its_remedy(monkeypatch):
         web.main()
 
 
-def test_the_weights_to_choose_from_are_those_that_training_left(tmp_path, monkeypatch):
+def test_the_weights_to_choose_from_are_the_starter_and_those_that_training_left(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="--run_dir"):
-        weights_here()
+    assert weights_here() == ["starter"]
     for name in ("trained", "begun", "also"):
         run_dir = tmp_path / "runs" / name
         (run_dir / "checkpoints").mkdir(parents=True)
         (run_dir / "config.json").touch()
         if name != "begun":
             (run_dir / "checkpoints" / "step-10.index").touch()
-    assert weights_here() == ["runs/also", "runs/trained"]
+    assert weights_here() == ["starter", "runs/also", "runs/trained"]
