@@ -18,6 +18,7 @@ import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
+from srn_tf.common.folders import locked
 from srn_tf.media.images import write_image
 
 GAMMA = 2.2
@@ -85,7 +86,12 @@ def render_folder(
 
     `folder` is a temporary one that becomes that of `settings_file`.
     """
-    with written_beside(settings_file.parent) as temporary, ThreadPoolExecutor(4) as pool:
+    folder = settings_file.parent
+    with (
+        locked(folder, beside=True),
+        written_beside(folder) as temporary,
+        ThreadPoolExecutor(4) as pool,
+    ):
         done = pool.map(lambda job: render(temporary, job), jobs)
         for _ in tqdm.tqdm(done, "pairs", len(jobs), unit="pair"):
             pass

@@ -31,8 +31,9 @@ from absl import flags
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import check_regular, written_beside
+from srn_tf.common.files import check_regular, write_json
 from srn_tf.common.flags import define
+from srn_tf.common.folders import joined_inside, locked
 from srn_tf.media.images import is_image, read_rgb
 
 LOWEST_FPS = 120
@@ -68,7 +69,8 @@ def synthesize(
       The number of pairs written and of pairs that were there already.
 
     Raises:
-      InputError: the source or a value cannot be used, or `output/split` was made otherwise.
+      InputError: the source or a value cannot be used, or `output/split` was made otherwise or is
+        in use.
       RunError: no shot is long enough for a single pair.
     """
     lengths = [length for length in range(window[0], window[1] + 1) if length % 2]
@@ -83,22 +85,21 @@ def synthesize(
     folder = Path(output) / split
     settings = {"input": str(Path(source).resolve()), "window": list(window), "seed": seed}
     settings_file = Path(output) / f"synthesize_{split}.json"
-    _check_settings(folder, settings_file, settings)
-
-    written = kept = 0
-    for name, path in recordings.items():
-        generator = np.random.default_rng([seed, *name.encode()])
-        draws = (int(generator.choice(lengths)) for _ in itertools.count())
-        for shot, middle, frames in cut_into_windows(_frames(path), draws):
-            sequence = folder / f"{name}_{len(frames):02d}_{shot:02d}"
-            if (sequence / "sharp" / f"{middle:06d}.png").exists():
-                kept += 1
-                continue
-            if not settings_file.exists():
-                with written_beside(settings_file) as temporary:
-                    temporary.write_text(json.dumps(settings, indent=2) + "\n")
-            write_pair(sequence, f"{middle:06d}", np.stack(frames))
-            written += 1
+    with locked(output):
+        _check_settings(folder, settings_file, settings)
+        written = kept = 0
+        for name, path in recordings.items():
+            generator = np.random.default_rng([seed, *name.encode()])
+            draws = (int(generator.choice(lengths)) for _ in itertools.count())
+            for shot, middle, frames in cut_into_windows(_frames(path), draws):
+                sequence = joined_inside(folder, f"{name}_{len(frames):02d}_{shot:02d}")
+                if (sequence / "sharp" / f"{middle:06d}.png").exists():
+                    kept += 1
+                    continue
+                if not settings_file.exists():
+                    write_json(settings_file, settings)
+                write_pair(sequence, f"{middle:06d}", np.stack(frames))
+                written += 1
     if not written + kept:
         raise RunError(f"{source} has no shot of {lengths[0]} frames or more: nothing written")
     return written, kept

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -46,9 +45,10 @@ def locked(folder: str | os.PathLike, *, beside: bool = False) -> Iterator[None]
         holder.write_text(_this_process(), "utf-8", "surrogateescape")
         yield
     finally:
-        holder.unlink(missing_ok=True)
-        if is_new and not beside and os.listdir(place) == [LOCK]:
-            shutil.rmtree(place)
+        for path in (holder, lock_file):
+            path.unlink(missing_ok=True)
+        if is_new and not beside and not os.listdir(place):
+            place.rmdir()
         lock.release()
 
 

@@ -6,16 +6,18 @@ model.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import write_json, write_text, written_beside
+from srn_tf.common.folders import locked
 from srn_tf.exporting import graph
 from srn_tf.exporting.formats import FORMATS, readme
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
 SIZES = ((64, 48), (37, 53))  # heights and widths for the comparison with Keras
@@ -42,31 +44,40 @@ def export(
       The largest difference from the Keras model that was seen, in gray levels.
 
     Raises:
-      InputError: no run folder, `output` exists, or packages are missing for this format.
-      RunError: the result differs from the Keras model by more than one gray level; nothing is
-        left behind.
+      InputError: no run folder, `output` exists or is in use, or packages are missing for this
+        format.
+      RunError: the disk is full, or the result differs from the Keras model by more than one gray
+        level; nothing is left behind.
     """
     output = Path(output)
-    if output.exists() and not overwrite:
-        raise InputError(f"{output} exists: pass --overwrite to replace it")
-    if output.exists() and not _is_export(output):
-        raise InputError(f"{output} is not an earlier export: choose another --output")
-    config = read_config(run_dir)
-    model = load_model(run_dir, checkpoint)
-    with written_beside(output) as temporary:
-        temporary.mkdir()
-        client = graph.WRITERS[kind](model, temporary)
-        (temporary / "README.md").write_text(
-            readme(kind, model.variant.name, checkpoint, model.restored_step)
-        )
-        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-        difference = _largest_difference(client, Deblurrer(model))
-        if difference > _TOLERANCE:
-            raise RunError(
-                f"the exported model differs from the Keras model by {difference} gray levels;"
-                f" {output} is not written"
-            )
+    with locked(output, beside=True):
+        if output.exists() and not overwrite:
+            raise InputError(f"{output} exists: pass --overwrite to replace it")
+        if output.exists() and not _is_export(output):
+            raise InputError(f"{output} is not an earlier export: choose another --output")
+        config = read_config(run_dir)
+        model = load_model(run_dir, checkpoint)
+        with written_beside(output) as temporary:
+            temporary.mkdir()
+            client = _written(kind, model, temporary, output)
+            text = readme(kind, model.variant.name, checkpoint, model.restored_step)
+            write_text(temporary / "README.md", text)
+            write_json(temporary / CONFIG, config)
+            difference = _largest_difference(client, Deblurrer(model))
+            if difference > _TOLERANCE:
+                raise RunError(
+                    f"the exported model differs from the Keras model by {difference} gray levels;"
+                    f" {output} is not written"
+                )
     return difference
+
+
+def _written(kind: str, model: ScaleRecurrentNet, folder: Path, output: Path) -> graph.Client:
+    try:
+        return graph.WRITERS[kind](model, folder)
+    except (tf.errors.OpError, OSError) as error:
+        lines = str(error).strip().splitlines() or [repr(error)]
+        raise RunError(f"{output} could not be written (disk full?): {lines[0]}") from None
 
 
 def _is_export(folder: Path) -> bool:

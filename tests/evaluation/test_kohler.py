@@ -1,5 +1,6 @@
 """Köhler's benchmark on synthetic miniatures of it, in both forms of its ground truth."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,19 @@ def test_a_file_that_is_there_twice_fails_by_name(png_benchmark):
     write_image(png_benchmark / "results/Blurry1_1.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     with pytest.raises(InputError, match=r"Blurry1_1\.png is there twice"):
         find_kohler(png_benchmark)
+
+
+def test_links_that_lead_in_circles_are_not_followed(png_benchmark):
+    for name in ("a", "b", "Image1/c"):
+        (png_benchmark / name).symlink_to(png_benchmark)
+    assert len(find_kohler(png_benchmark)) == 48
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_by_name(mat_benchmark):
+    (mat_benchmark / "GroundTruth1_1.mat").unlink()
+    os.mkfifo(mat_benchmark / "GroundTruth1_1.mat")
+    with pytest.raises(InputError, match=r"GroundTruth1_1\.mat is a pipe"):
+        find_kohler(mat_benchmark)[0].frames()
 
 
 def test_a_missing_folder_fails_by_name(tmp_path):
