@@ -15,6 +15,7 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.serving.privacy import OnlyThisHost
 from srn_tf.serving.visits import Visits
 from srn_tf.serving.workshop import Workshop
+from srn_tf.weights.starter import NOTE, STARTER
 
 _TILES = [("automatic: about 1 GB of memory", 0), ("512", 512), ("256", 256), ("128", 128)]
 _OVERLAPS = [("exact", -1), ("64", 64), ("32", 32), ("16", 16)]
@@ -41,7 +42,7 @@ def serve(workshop: Workshop, weights: list[str], host: str, port: int) -> None:
 
     Args:
       workshop: does the work.
-      weights: run folders to choose from, the first one chosen.
+      weights: run folders or "starter", to choose from; the first one is chosen.
       host: address to bind to.
       port: port to bind to.
 
@@ -92,7 +93,12 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 photograph = gr.File(label="Photograph", height=150)
-                run_dir = gr.Dropdown(weights, value=weights[0], label="Weights")
+                run_dir = gr.Dropdown(
+                    weights,
+                    value=weights[0],
+                    label="Weights",
+                    info=NOTE if STARTER in weights else None,
+                )
                 with gr.Accordion("Tiles", open=False):
                     tile = gr.Dropdown(_TILES, value=0, label="Side in pixels")
                     halo = gr.Dropdown(
