@@ -18,7 +18,7 @@ RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train ablation demo-data benchmark test test-robust test-web lint clean
+.PHONY: help install train ablation demo-data benchmark test test-robust test-gpu test-web lint clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -54,6 +54,9 @@ test-web: .venv/.web ## drop photographs on the page in a real browser (needs Ch
 
 fuzz: .venv/.test ## read thousands of damaged files: nothing but a refusal may come out (minutes)
 	$(PYTHON) -m pytest -m fuzz -rP $(ARGS)
+
+test-gpu: .venv/.test ## for owners of a GPU: parity, mixed precision, placement, speed
+	SRN_TEST_GPU=1 $(PYTHON) -m pytest -m gpu -s tests/gpu $(ARGS)
 
 install: .venv/.base ## only create .venv
 

@@ -78,7 +78,8 @@ def train_and_evaluate(
     """
     from srn_tf.common.keras import keras
     from srn_tf.evaluation.scoring import evaluate_run
-    from srn_tf.training.run import check_same_configuration, train
+    from srn_tf.training.identity import check_same_configuration
+    from srn_tf.training.run import train
 
     config = dataclasses.replace(config, variant=variant)
     try:

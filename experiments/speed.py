@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,10 @@ import cv2
 import numpy as np
 import skimage.data
 import tensorflow as tf
-from tqdm import tqdm
 
 from srn_tf.common.keras import keras
-from srn_tf.data import CACHES, Pair, find_pairs, training_batches
+from srn_tf.common.progress import progress
+from srn_tf.data import CACHES, Pair, TrainingBatches, find_pairs
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
@@ -56,11 +57,11 @@ def benchmark_data(
         size = statistics.mean(
             os.path.getsize(p) for pair in pairs for p in (pair.blurred, pair.sharp)
         )
-        sources = {
-            "naive: decode both PNGs for every crop": _naive_batches(pairs, batch_size, crop_size)
-        }
+        naive = functools.partial(iter, _naive_batches(pairs, batch_size, crop_size))
+        sources = {"naive: decode both PNGs for every crop": naive}
         for cache in CACHES:
-            sources[f"--cache={cache}"] = _our_batches(pairs, batch_size, crop_size, cache, device)
+            ours = _our_batches(pairs, batch_size, crop_size, cache, device)
+            sources[f"--cache={cache}"] = functools.partial(_cropped, ours, device)
         print(
             f"\n{len(pairs)} pairs of {_WIDTH}x{_HEIGHT} PNGs of {size / 1e6:.2f} MB, batches of "
             f"{batch_size} crops of {crop_size}x{crop_size}, "
@@ -78,16 +79,26 @@ def benchmark_data(
     _print_demand()
 
 
-def _our_batches(pairs, batch_size: int, crop_size: int, cache: str, device: str):
-    return training_batches(
+def _our_batches(
+    pairs: Sequence[Pair], batch_size: int, crop_size: int, cache: str, device: str
+) -> TrainingBatches:
+    return TrainingBatches(
         pairs,
         batch_size=batch_size,
         crop_size=crop_size,
         channels=3,
         seed=0,
         cache=cache,
-        device=device,
+        devices=[device],
     )
+
+
+def _cropped(batches: TrainingBatches, device: str) -> Iterator:
+    """Draws batches as a training step does: what travels is cropped on the device."""
+    crop = tf.function(batches.crop)
+    for element in batches.dataset():
+        with tf.device(device):
+            yield crop(*element)
 
 
 def _accelerator() -> str:
@@ -108,7 +119,7 @@ def _write_pairs(root: Path, count: int) -> None:
         skimage.data.rocket(),
     ]
     random = np.random.default_rng(0)
-    for i in tqdm(range(count), "writing PNGs", unit="pair"):
+    for i in progress(range(count), "writing PNGs", unit="pair"):
         photograph = photographs[i % len(photographs)]
         sharp = cv2.resize(photograph, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_CUBIC)
         sharp = np.clip(sharp + random.normal(0, 1, sharp.shape), 0, 255)
@@ -131,17 +142,16 @@ def _naive_batches(pairs: Sequence[Pair], batch_size: int, crop_size: int) -> tf
 
 
 def _measured(
-    sources: dict[str, tf.data.Dataset], batch_size: int, runs: int, seconds: float
+    sources: dict[str, Callable[[], Iterator]], batch_size: int, runs: int, seconds: float
 ) -> dict[str, Speed]:
     speeds = {name: [] for name in sources}
-    for _ in tqdm(range(runs), "measuring", unit="run"):
-        for name, dataset in sources.items():
-            speeds[name].append(_speed(dataset, batch_size, seconds))
+    for _ in progress(range(runs), "measuring", unit="run"):
+        for name, start in sources.items():
+            speeds[name].append(_speed(start(), batch_size, seconds))
     return {name: Speed(*map(statistics.median, zip(*each))) for name, each in speeds.items()}
 
 
-def _speed(dataset: tf.data.Dataset, batch_size: int, seconds: float) -> Speed:
-    iterator = iter(dataset)
+def _speed(iterator: Iterator, batch_size: int, seconds: float) -> Speed:
     next(iterator)  # the first batch waits for the threads to start
     start, processor_start, pairs = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - start < seconds:
@@ -187,13 +197,13 @@ class _Clock(keras.callbacks.Callback):
         self.steps, self.waits = [], []
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.model.data_seconds = 0.0
+        self.model.waiting.take()
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         if batch > 0:
             self.steps.append(time.perf_counter() - self.began)
-            self.waits.append(self.model.data_seconds)
+            self.waits.append(self.model.waiting.take())
 
 
 def _new_trainer(
@@ -210,8 +220,10 @@ def _timed(trainer: Trainer, batches: tf.data.Dataset, steps: int) -> _Clock:
     return clock
 
 
-def _waiting_share(trainer: Trainer, batches: tf.data.Dataset, steps: int) -> float:
-    clock = _timed(trainer, batches, steps)
+def _waiting_share(trainer: Trainer, batches: TrainingBatches, steps: int) -> float:
+    trainer.crop = batches.crop
+    trainer.make_train_function(force=True)
+    clock = _timed(trainer, batches.dataset(), steps)
     return sum(clock.waits) / sum(clock.steps)
 
 
@@ -230,10 +242,10 @@ def benchmark_training(batch_size: int, crop_size: int, runs: int, steps: int) -
     }
     random = np.random.default_rng(0)
     images = random.random([2, batch_size, crop_size, crop_size, 3], np.float32)
-    batches = tf.data.Dataset.from_tensors((*images, np.zeros(batch_size, np.int64))).repeat()
+    batches = tf.data.Dataset.from_tensors(tuple(images)).repeat()
     trainers = {name: _new_trainer(batch_size, crop_size, **o) for name, o in options.items()}
     seconds = {name: [] for name in options}
-    for _ in tqdm(range(runs), "measuring", unit="run"):
+    for _ in progress(range(runs), "measuring", unit="run"):
         for name, trainer in trainers.items():
             seconds[name].append(statistics.median(_timed(trainer, batches, steps).steps))
     default = next(iter(seconds.values()))

@@ -38,8 +38,9 @@ def main() -> None:
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")
     with starting():
+        from srn_tf.training.dry_run import dry_run
         from srn_tf.training.run import train
-    train(config, options, run_dir)
+    (dry_run if options.dry_run else train)(config, options, run_dir)
 
 
 script = partial(run, main)  # srn-train

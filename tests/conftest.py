@@ -1,5 +1,6 @@
-"""For the whole suite: two logical CPU devices, the second standing in for an accelerator.
+"""For the whole suite: no GPU, and two logical CPU devices, of which the second stands in for one.
 
+Processes that tests start inherit it. `make test-gpu` alone shows the GPU to its few tests.
 Files are not sent to the disk at once, as no test outlives a power cut.
 """
 
@@ -7,11 +8,17 @@ import os
 
 import pytest
 
-import srn_tf  # noqa: F401  (sets TensorFlow's environment before TensorFlow is imported)
+_ON_GPU = os.environ.get("SRN_TEST_GPU") == "1"
+if not _ON_GPU:
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+import srn_tf  # noqa: E402, F401  (sets TensorFlow's environment before TensorFlow is imported)
 
 # isort: split
-import tensorflow as tf
+import tensorflow as tf  # noqa: E402
 
+if _ON_GPU:
+    tf.config.experimental.enable_tensor_float_32_execution(False)
 _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
 

@@ -13,6 +13,10 @@ class RunError(RuntimeError):
     """A job that failed while running, or some of whose files failed (exit status 1)."""
 
 
+class OutOfMemory(RunError):
+    """An image for which memory does not suffice; smaller tiles may."""
+
+
 def named(names: Sequence[object], most: int = 3) -> str:
     """The first `most` names and how many there are beside: "a, b, c and 7 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

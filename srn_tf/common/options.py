@@ -88,3 +88,35 @@ def check_options(configuration: Any) -> None:
     """Checks the value of each option of a dataclass's instance. Raises InputError."""
     for name, described in options_of(type(configuration)).items():
         described.check(name, getattr(configuration, name))
+
+
+_JSON_TYPES = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
+
+
+def checked_fields(configuration: type, fields: Any, where: str) -> dict:
+    """Fields of a dataclass as they were read from JSON, of which some may be missing.
+
+    Args:
+      configuration: the dataclass; fields annotated with other than plain types may hold anything.
+      fields: what was read.
+      where: names the file and the place in it, for messages.
+
+    Raises:
+      InputError: it is no object, has unknown fields, which are named, or values of wrong types.
+    """
+    if not isinstance(fields, dict):
+        raise InputError(f"{where} is no JSON object: {fields!r}")
+    known = {
+        field.name: str(field.type).split(" | ") for field in dataclasses.fields(configuration)
+    }
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise InputError(f"{where} has unknown fields: {', '.join(unknown)}")
+    for name, value in fields.items():
+        kinds = [_JSON_TYPES.get(kind) for kind in known[name] if kind != "None"]
+        is_none = value is None and "None" in known[name]
+        if None not in kinds and not is_none and type(value) not in sum(kinds, ()):
+            raise InputError(
+                f"{where}: {name} must be of type {' or '.join(known[name])}, not {value!r}"
+            )
+    return fields

@@ -1,14 +1,19 @@
 """Pairs of blurred and sharp images: found on disk, inflated on the host, cropped on the device.
 
-    caches.py     the names of the caches
     pairs.py      which files belong together
+    caches.py     the disk cache: its names, its place, what becomes of old ones
     order.py      which pair and which window is used when: a pure function of (seed, step)
     frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
-    pipeline.py   the `tf.data` pipeline made of these, ready for training
+    pipeline.py   the `tf.data` pipeline made of these, and one crop per batch
 
 No PNG decoder for GPUs exists in TensorFlow, and GoPro is PNG. The inflate step therefore runs on
 the host, once if a cache is used; everything after it (crop, flips, cast, scaling, gray
-conversion) runs on the accelerator.
+conversion) is one function of the batch, which the training step calls on the accelerator. What
+travels there, for a pair of 1280x720 and crops of 256x256, and nothing comes back:
+
+    --cache=none      5.53 MB    both frames, uint8
+    --cache=disk      0.39 MB    both windows, uint8
+    --cache=device    72 B       integers
 """
 
 import lazy_loader
@@ -19,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "caches": ["CACHES"],
         "frames": ["input_error", "read_pair"],
         "order": ["steps_per_epoch"],
-        "pairs": ["Pair", "PairFiles", "find_pairs", "sized_pairs"],
-        "pipeline": ["training_batches"],
+        "pairs": ["Pair", "PairFiles", "digests", "find_pairs", "hold_out", "sized_pairs"],
+        "pipeline": ["TrainingBatches"],
     },
 )

@@ -1,38 +1,36 @@
 """Where the pixels of a training pair come from: image files, a cache on disk, or on the device.
 
 A pair is uint8 `[2, H, W, 3]`, the blurred image first: what is done to it, is done to both.
-Every source has two halves. `load` runs on the host, in a parallel map: from index and window
-(int scalars) it makes whatever the accelerator needs. `unpack` runs on the accelerator and makes
-of that the pair, or the part of it that was loaded, and the place of the window therein.
+Every source has two halves. `load` runs on the host, in a parallel map: from index and window it
+makes whatever must travel to the accelerator. `gather` runs on the accelerator, in the graph of
+the training step: it picks pixels out of that, or out of what lies there already.
 
-    none     every crop inflates both files and sends both frames to the accelerator
-    disk     all frames in one memory-mapped file; a crop reads the rows of its window only
-    device   all frames in the accelerator's memory; the host sends indices and offsets only
+    none     both files are inflated for every crop, and both frames travel
+    disk     all frames in one memory-mapped file; the pixels of the window alone travel
+    device   all frames in the accelerator's memory; a few integers travel
 
-Both caches hold the pairs one after another in a flat buffer, so that sizes may be mixed.
+Both caches hold the pairs one after another as one long list of pixels, so that sizes may be mixed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import remove_stale_partials, written_beside
-from srn_tf.data.caches import CACHES
+from srn_tf.common.progress import progress
+from srn_tf.data.caches import CACHES, gigabytes, open_disk_cache
 from srn_tf.data.pairs import Pair
 from srn_tf.media.images import read_rgb
 
-_DISK_FORMAT = 1  # to be raised whenever the content of the file changes
+# Of uint8, TensorFlow gathers on GPUs from variables only; this type holds 0 to 255 exactly.
+_GATHERED = tf.float16
 
 
 def read_pair(pair: Pair) -> np.ndarray:
@@ -55,207 +53,207 @@ def input_error(error: tf.errors.OpError) -> InputError | None:
     return InputError(match[1]) if match else None
 
 
+class Place(NamedTuple):
+    """Where a window is: the first columns of the int64 table that travels.
+
+    Attributes:
+      first: the blurred image's first pixel, counted in what `gather` picks from; for what
+        travels, in its own pair there.
+      height: of the images there in pixels.
+      width: of the images there in pixels.
+      y: the window's first row in the image.
+      x: the window's first column in the image.
+    """
+
+    first: tf.Tensor | int
+    height: tf.Tensor | int
+    width: tf.Tensor | int
+    y: tf.Tensor | int
+    x: tf.Tensor | int
+
+
 class FileFrames:
-    """Inflates both files of a pair for every crop."""
+    """Inflates both files of a pair for every crop; smaller pairs are padded to the largest."""
 
     def __init__(self, pairs: Sequence[Pair]):
         self._pairs = pairs
+        self._size = tuple(max(pair.size[axis] for pair in pairs) for axis in (0, 1))
 
-    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The whole pair and the window's place in it."""
-        pair = tf.numpy_function(self._read, [index], tf.uint8, stateful=False)
-        pair.set_shape([2, None, None, 3])
-        return pair, y, x
+    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
+        """The window's place and the whole pair."""
+        frames = tf.numpy_function(self._read, [index], tf.uint8, stateful=False)
+        frames.set_shape([2, *self._size, 3])
+        return Place(0, *self._size, y, x), frames
 
-    def unpack(self, pair: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Nothing to do."""
-        return pair, y, x
+    def gather(self, places: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
+        """Pixels `[..., 3]` of what has travelled; `places` count within each pair of the batch."""
+        return _gather_from_batch(frames, places)
 
     def _read(self, index: int) -> np.ndarray:
-        return read_pair(self._pairs[index])
+        pair = read_pair(self._pairs[index])
+        if pair.shape[1:3] == self._size:
+            return pair
+        frames = np.zeros((2, *self._size, 3), np.uint8)
+        frames[:, : pair.shape[1], : pair.shape[2]] = pair
+        return frames
 
 
 class DiskFrames:
     """Reads windows from a memory-mapped file, which is made first when it is not there yet.
 
-    The file's name is a hash of the paths, sizes and modification times of all images: other runs
-    and processes share it, and changed images lead to another file.
-
     Args:
       pairs: of any sizes.
       crop_size: side of the windows in pixels.
-      cache_dir: where the file is; by default `.srn_cache` in the innermost folder that holds all
-        the images or, if that is not writable, `~/.cache/srn_tf`.
+      cache_dir: where the file is, see `srn_tf.data.caches`.
+      clean: remove other caches there.
 
     Raises:
       InputError: not enough free disk space, or an unreadable image.
     """
 
-    def __init__(self, pairs: Sequence[Pair], crop_size: int, cache_dir: Path | None = None):
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        crop_size: int,
+        cache_dir: str | os.PathLike | None = None,
+        clean: bool = False,
+    ):
         self._pairs = pairs
         self._crop_size = crop_size
-        self._offsets = _offsets(pairs)
-        folder = _images_folder(pairs)
-        cache_dir = Path(cache_dir) if cache_dir else _default_cache_dir(folder)
-        path = cache_dir / f"{_fingerprint(pairs, folder)}.npy"
-        if not path.exists():
-            self._write(path)
-        self._buffer = np.load(path, mmap_mode="r")
+        self._offsets = _pixel_offsets(pairs)
+        self._pixels = open_disk_cache(pairs, cache_dir, decoded, clean)
 
-    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """The windows alone, which begin at 0, 0."""
+    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
+        """The place, which is the beginning of what travels, and the windows alone."""
         windows = tf.numpy_function(self._windows, [index, y, x], tf.uint8, stateful=False)
         windows.set_shape([2, self._crop_size, self._crop_size, 3])
-        return windows, tf.zeros([], tf.int32), tf.zeros([], tf.int32)
+        return Place(0, self._crop_size, self._crop_size, 0, 0), windows
 
-    def unpack(self, windows: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Nothing to do."""
-        return windows, y, x
+    def gather(self, places: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """Pixels `[..., 3]` of what has travelled; `places` count within each pair of the batch."""
+        return _gather_from_batch(windows, places)
 
     def _windows(self, index: int, y: int, x: int) -> np.ndarray:
-        pair = self._buffer[self._offsets[index] : self._offsets[index + 1]]
+        pair = self._pixels[self._offsets[index] : self._offsets[index + 1]]
         pair = pair.reshape(2, *self._pairs[index].size, 3)
         # A copy, as TensorFlow would otherwise hold a view of the mapped file.
         return np.array(pair[:, y : y + self._crop_size, x : x + self._crop_size])
 
-    def _write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale_partials(path.parent)
-        needed, free = int(self._offsets[-1]), shutil.disk_usage(path.parent).free
-        if needed > free:
-            raise InputError(
-                f"the disk cache needs {_gigabytes(needed)}, but {path.parent} has "
-                f"{_gigabytes(free)} left: make room or use --cache=none"
-            )
-        with written_beside(path) as temporary:
-            buffer = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape=(needed,))
-            _reserve(temporary)
-            description = f"caching {_gigabytes(needed)} in {path.parent}"
-            for i, pair in enumerate(_decoded(self._pairs, description)):
-                buffer[self._offsets[i] : self._offsets[i + 1]] = pair.ravel()
-            buffer.flush()
-
-
-def _reserve(path: Path) -> None:
-    """Gives a sparse file its blocks: a disk that fills up later would kill the process."""
-    if hasattr(os, "posix_fallocate"):  # not on macOS
-        try:
-            with path.open("rb+") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        except OSError as error:
-            raise InputError(f"{path.parent}: no room for the disk cache ({error})") from None
-
 
 class DeviceFrames:
-    """Holds all frames in the memory of the accelerator.
-
-    To be made outside of `strategy.scope()`, where every replica would get a copy.
+    """Holds all frames in the memory of each of the accelerators that compute.
 
     Args:
       pairs: of any sizes.
-      device: name of a TensorFlow device; None is the default device.
+      devices: names of TensorFlow devices, one for each replica in this process.
 
     Raises:
-      InputError: the device has not the memory, or an image is unreadable.
+      InputError: a device has not the memory, or an image is unreadable.
     """
 
-    def __init__(self, pairs: Sequence[Pair], device: str | None):
-        self._offsets = _offsets(pairs)
-        needed = int(self._offsets[-1])
-        self._buffer = _allocated(needed, device)
-
-        description = f"caching {_gigabytes(needed)} on {self._buffer.device}"
-        with tf.device(self._buffer.device):
-            for i, pair in enumerate(_decoded(pairs, description)):
+    def __init__(self, pairs: Sequence[Pair], devices: Sequence[str | None]):
+        self._offsets = _pixel_offsets(pairs)
+        self._sizes = np.array([pair.size for pair in pairs], np.int64)
+        self._buffers = [_allocated(int(self._offsets[-1]), device) for device in devices]
+        description = f"caching {gigabytes(3 * int(self._offsets[-1]))} on " + " and on ".join(
+            buffer.device for buffer in self._buffers
+        )
+        for i, pair in enumerate(decoded(pairs, description)):
+            for buffer in self._buffers:
                 # Not `buffer[a:b].assign()`, which reads the slice first; and from one thread, as
                 # parallel eager copies to a second device mix up their arguments (seen in 2.15).
-                tf.raw_ops.ResourceStridedSliceAssign(
-                    ref=self._buffer.handle,
-                    begin=self._offsets[i : i + 1],
-                    end=self._offsets[i + 1 : i + 2],
-                    strides=np.ones(1, np.int64),
-                    value=pair.ravel(),
-                )
-        # Assigning a part makes TensorFlow copy the whole buffer at each later read; no longer.
-        tf.raw_ops.DisableCopyOnRead(resource=self._buffer.handle)
-        self._shapes = np.array([(2, *pair.size, 3) for pair in pairs], np.int32)
+                with tf.device(buffer.device):
+                    tf.raw_ops.ResourceStridedSliceAssign(
+                        ref=buffer.handle,
+                        begin=self._offsets[i : i + 1],
+                        end=self._offsets[i + 1 : i + 2],
+                        strides=np.ones(1, np.int64),
+                        value=pair.reshape(-1, 3),
+                    )
+        for buffer in self._buffers:
+            # Assigning a part makes TensorFlow copy it all at each later read; no longer.
+            tf.raw_ops.DisableCopyOnRead(resource=buffer.handle)
 
-    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Begin, end (int64 `[1]`) and shape (int32 `[4]`) of the pair in the buffer."""
-        begin_and_end = tf.gather(self._offsets, [index, index + 1])
-        return begin_and_end[:1], begin_and_end[1:], tf.gather(self._shapes, index), y, x
+    def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
+        """The window's place in the buffer, and nothing else."""
+        height, width = tf.unstack(tf.gather(self._sizes, index), num=2)
+        return (Place(tf.gather(self._offsets, index), height, width, y, x),)
 
-    def unpack(
-        self, begin: tf.Tensor, end: tf.Tensor, shape: tf.Tensor, y: tf.Tensor, x: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        """The whole pair, cut out of the buffer."""
-        return tf.reshape(tf.strided_slice(self._buffer, begin, end), shape), y, x
+    def gather(self, places: tf.Tensor) -> tf.Tensor:
+        """Pixels `[..., 3]` of the buffer that lies on the device of this replica."""
+        return tf.gather(self._local_buffer(), places)
+
+    def _local_buffer(self) -> tf.Variable:
+        if len(self._buffers) == 1:
+            return self._buffers[0]
+        (name,) = np.ravel(tf.distribute.get_replica_context().devices)  # [["GPU:0"]]
+        here = tf.DeviceSpec.from_string(str(name))
+        for buffer in self._buffers:
+            there = tf.DeviceSpec.from_string(buffer.device)
+            if (there.device_type, there.device_index) == (here.device_type, here.device_index):
+                return buffer
+        raise ValueError(f"no frames on {name}")
 
 
 def make_frames(
-    cache: str, pairs: Sequence[Pair], *, crop_size: int, device: str | None, cache_dir: Path | None
+    cache: str,
+    pairs: Sequence[Pair],
+    *,
+    crop_size: int,
+    devices: Sequence[str | None],
+    cache_dir: str | os.PathLike | None,
+    clean_cache: bool,
 ) -> FileFrames | DiskFrames | DeviceFrames:
     """The source of frames for one of `CACHES`."""
     if cache == "none":
         return FileFrames(pairs)
     if cache == "disk":
-        return DiskFrames(pairs, crop_size, cache_dir)
+        return DiskFrames(pairs, crop_size, cache_dir, clean_cache)
     if cache == "device":
-        return DeviceFrames(pairs, device)
+        return DeviceFrames(pairs, devices)
     raise InputError(f"unknown cache {cache!r}; known are: {', '.join(CACHES)}")
 
 
-def _offsets(pairs: Sequence[Pair]) -> np.ndarray:
-    """int64 `[N + 1]`: where each pair begins in a flat buffer, and where the last one ends."""
-    return np.cumsum([0, *(2 * pair.size[0] * pair.size[1] * 3 for pair in pairs)], dtype=np.int64)
+def decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
+    """Decodes all pairs in parallel, in their order: uint8 `[2, H, W, 3]` each."""
 
+    def read(index: tf.Tensor) -> tf.Tensor:
+        return tf.numpy_function(lambda i: read_pair(pairs[i]), [index], tf.uint8, stateful=False)
 
-def _decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
-    """Decodes all pairs in parallel, in their order, with a progress bar."""
-    dataset = tf.data.Dataset.range(len(pairs)).map(
-        lambda index: FileFrames(pairs).load(index, 0, 0)[0], tf.data.AUTOTUNE
-    )
+    dataset = tf.data.Dataset.range(len(pairs)).map(read, tf.data.AUTOTUNE)
     try:
-        yield from tqdm(dataset.as_numpy_iterator(), description, len(pairs), unit="pair")
+        yield from progress(dataset.as_numpy_iterator(), description, len(pairs), "pair")
     except tf.errors.OpError as error:
         raise input_error(error) or error from None
 
 
-def _images_folder(pairs: Sequence[Pair]) -> Path:
-    folders = {path.parent.absolute() for pair in pairs for path in (pair.blurred, pair.sharp)}
-    return Path(os.path.commonpath(folders))
+def _gather_from_batch(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Pixels of `[B, 2, H, W, 3]` at places `[B, ...]` that count from each pair's first pixel."""
+    batch, two, height, width, _ = frames.shape
+    begins = np.arange(batch, dtype=np.int64) * (two * height * width)
+    places += begins.reshape([batch] + [1] * (places.shape.rank - 1))
+    return tf.gather(tf.cast(tf.reshape(frames, [-1, 3]), _GATHERED), places)
 
 
-def _default_cache_dir(folder: Path) -> Path:
-    if os.access(folder, os.W_OK):
-        return folder / ".srn_cache"
-    return Path.home() / ".cache" / "srn_tf"
+def _pixel_offsets(pairs: Sequence[Pair]) -> np.ndarray:
+    """int64 `[N + 1]`: where each pair begins in the list of pixels, and the last one's end."""
+    return np.cumsum([0, *(2 * pair.size[0] * pair.size[1] for pair in pairs)], dtype=np.int64)
 
 
-def _fingerprint(pairs: Sequence[Pair], folder: Path) -> str:
-    files = []
-    for pair in pairs:
-        for path in (pair.blurred, pair.sharp):
-            status = path.stat()
-            relative = path.absolute().relative_to(folder).as_posix()
-            files.append((relative, status.st_size, status.st_mtime_ns))
-    return hashlib.sha256(json.dumps([_DISK_FORMAT, files]).encode()).hexdigest()[:16]
-
-
-def _allocated(size: int, device: str | None) -> tf.Variable:
-    """An uninitialised flat uint8 variable of `size` bytes."""
+def _allocated(pixels: int, device: str | None) -> tf.Variable:
+    """An uninitialised uint8 variable `[pixels, 3]`."""
     message = (
-        f"the device cache needs {_gigabytes(size)} of memory on {device or 'the CPU'}, "
+        f"the device cache needs {gigabytes(3 * pixels)} of memory on {device or 'the CPU'}, "
         "which are not free: use --cache=disk"
     )
-    if "GPU" not in (device or "").upper() and size > _free_host_memory():
+    if "GPU" not in (device or "").upper() and 3 * pixels > _free_host_memory():
         raise InputError(message)
     # `Empty` takes an int32 shape, and filling with zeros fails beyond 2^31 elements on a GPU.
-    block = 1 << 16
+    block = 3 << 16
     try:
         with tf.device(device):
-            blocks = tf.raw_ops.Empty(shape=[-(-size // block), block], dtype=tf.uint8)
-            return tf.Variable(tf.reshape(blocks, [-1]), trainable=False)
+            blocks = tf.raw_ops.Empty(shape=[-(-3 * pixels // block), block], dtype=tf.uint8)
+            return tf.Variable(tf.reshape(blocks, [-1, 3]), trainable=False)
     except tf.errors.ResourceExhaustedError:
         raise InputError(message) from None
 
@@ -268,7 +266,3 @@ def _free_host_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fields = dict(line.split(":") for line in lines)
     return int(fields["MemAvailable"].split()[0]) * 1024
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.3g} GB"

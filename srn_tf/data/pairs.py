@@ -16,9 +16,11 @@ The paths of a list are relative to its folder, or to `train/` or `training_set/
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +93,54 @@ def sized_pairs(files: Iterable[PairFiles]) -> list[Pair]:
             raise InputError(f"{one.blurred} and {other.blurred} are both called {one.name!r}")
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_sized, files))
+
+
+def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]]:
+    """Splits pairs by whole sequences into those to train on and those held out.
+
+    Args:
+      pairs: of any number of sequences.
+      wanted: how many sequences to hold out, which are then evenly spaced among their names, or
+        the names themselves, joined by commas.
+
+    Raises:
+      InputError: no such sequence, or none would be left.
+    """
+    sequences = sorted({pair.sequence for pair in pairs})
+    if wanted.isdecimal():
+        count = int(wanted)
+        if not 1 <= count < len(sequences):
+            raise InputError(
+                f"{count} of {len(sequences)} sequences cannot be held out: give 1 to "
+                f"{len(sequences) - 1}"
+            )
+        chosen = {sequences[(2 * i + 1) * len(sequences) // (2 * count)] for i in range(count)}
+    else:
+        chosen = set(wanted.split(","))
+        unknown = sorted(chosen - set(sequences))
+        if unknown or len(chosen) == len(sequences):
+            raise InputError(
+                f"cannot hold out {unknown[0] if unknown else 'all sequences'}; "
+                f"known are: {', '.join(sequences)}"
+            )
+    kept = [pair for pair in pairs if pair.sequence not in chosen]
+    return kept, [pair for pair in pairs if pair.sequence in chosen]
+
+
+def digests(pairs: Sequence[Pair]) -> dict[str, str]:
+    """What a set of pairs is, wherever it lies: "100 pairs, 3f2a..." for each sequence by name.
+
+    The digest is of the names and the sizes in pixels and in bytes; it knows no path or time.
+    """
+    parts: dict[str, list] = {}
+    for pair in pairs:
+        sizes = [path.stat().st_size for path in (pair.blurred, pair.sharp)]
+        parts.setdefault(pair.sequence, []).append([pair.name, *pair.size, *sizes])
+    found = {}
+    for sequence, rows in sorted(parts.items()):
+        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        found[sequence] = f"{len(rows)} pair{'s' * (len(rows) > 1)}, {digest[:16]}"
+    return found
 
 
 def _sized(files: PairFiles) -> Pair:

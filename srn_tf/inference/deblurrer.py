@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.errors import InputError, OutOfMemory
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
 from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.weights.run_folder import load_model
@@ -83,7 +83,7 @@ class Deblurrer:
             return self._deblurred(image)
         except tf.errors.ResourceExhaustedError:
             height, width, _ = image.shape
-            raise RunError(
+            raise OutOfMemory(
                 f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "
                 "run folder in place of a SavedModel"
             ) from None

@@ -3,12 +3,19 @@
 configuration.py   what shapes the weights, and what may change from call to call
 presets.py         from given values to a whole configuration
 losses.py          the losses of each scale (Eq. 3)
-step.py            one training step: gradients, the clip norm, the optimizer
+optimizer.py       Adam and the decay of the learning rate
+step.py            one training step: crop, gradients, the clip norm, the update
 devices.py         GPUs and workers
-callbacks.py       checkpoints, log, validation
-interruptions.py   signals and errors: what is saved and what is said
+dataset.py         which pairs are trained on, validated on, reported on
+start.py           the weights and states at the start, or after a resume
+identity.py        whether a run folder belongs to the run that is asked for
+callbacks.py       checks, log, checkpoints, the end on a signal
+validation.py      whole images while training; the best checkpoint
+waiting.py         how long training waits for its data
+interruptions.py   errors: what is saved and what is said
 report.py          scores, picture and curves at the end
-run.py             a run from its configuration to its report
+run.py             a run: opened, fitted, reported
+dry_run.py         a trial of it, and what it predicts
 """
 
 import lazy_loader

@@ -49,6 +49,13 @@ class TrainingConfig:
         group=_NETWORK,
         choices=BLUR_SUBSETS,
     )
+    hold_out: str | None = option(
+        str,
+        None,
+        "Training sequences kept for validation, which then chooses the best checkpoint: how many, "
+        "or their names joined by commas. The paper trains on all.",
+        group=_NETWORK,
+    )
     start: str = option(
         str,
         "xavier",
@@ -184,7 +191,8 @@ class RunOptions:
     validate_every: int = option(
         int,
         5000,
-        "Steps between validations on whole images; 0 is never.",
+        "Steps between validations on whole images, those held out or else of the test split; 0 is "
+        "never.",
         group=_LENGTH,
         least=0,
         most=_MOST_STEPS,
@@ -219,6 +227,15 @@ class RunOptions:
         group=_MACHINE,
         choices=CACHES,
     )
+    cache_dir: str | None = option(
+        str,
+        None,
+        "Folder of the disk cache; by default .srn_cache beside the images.",
+        group=_MACHINE,
+    )
+    clean_cache: bool = option(
+        bool, False, "Remove the other caches from the folder of the disk cache.", group=_MACHINE
+    )
     strategy: str = option(
         str,
         "auto",
@@ -230,11 +247,26 @@ class RunOptions:
     jit_compile: bool = option(
         bool, False, "Compile the computation of the gradients with XLA.", group=_MACHINE
     )
+    tf32: bool = option(
+        bool,
+        True,
+        "Let GPUs multiply float32 with 10 bits of precision, as TensorFlow does by default.",
+        group=_MACHINE,
+    )
+    memory_growth: bool = option(
+        bool, False, "Take a GPU's memory as needed instead of all of it at once.", group=_MACHINE
+    )
     deterministic: bool = option(
         bool,
         False,
         "The same bits every time, also after a resume; slower on GPUs.",
         group=_MACHINE,
+    )
+    dry_run: bool = option(
+        bool,
+        False,
+        "Try data, steps, validation and checkpoint, predict time and disk of the run, and exit.",
+        group=_LENGTH,
     )
     profile: bool = option(bool, False, "Write a TensorBoard profile of ten steps.", group=_MACHINE)
 

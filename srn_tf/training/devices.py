@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -13,6 +15,32 @@ from srn_tf.common.errors import InputError, RunError
 # A worker that waits this long for the others gives up: longer than a slow step or a validation
 # of the fastest worker, short enough that a dead machine does not hold the others all night.
 TIMEOUT_SECONDS = 600
+
+
+def prepare_gpus(*, tf32: bool, memory_growth: bool) -> None:
+    """Sets what TensorFlow wants to know before it uses a GPU, and names one that it cannot use."""
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus if memory_growth else ():
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus and has_nvidia_gpu() and os.environ.get("CUDA_VISIBLE_DEVICES") != "-1":
+        print(
+            "This machine has an NVIDIA GPU that TensorFlow does not see: training on the CPU. "
+            "pip install 'srn-tf[cuda]' brings its libraries; docs/gpu.md says more"
+        )
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether the machine has an NVIDIA GPU with a driver, whatever TensorFlow makes of it."""
+    if Path("/dev/nvidia0").exists():
+        return True
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return listed.returncode == 0 and "GPU" in listed.stdout
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -64,11 +92,14 @@ def _workers() -> list[str]:
     """The addresses of all workers in TF_CONFIG, of which this process must be one."""
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        cluster, task = config.get("cluster", {}), config.get("task", {})
-        workers = cluster.get("worker", [])
-        is_one_of_them = task.get("type") == "worker" and task.get("index") in range(len(workers))
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"TF_CONFIG is not the JSON that TensorFlow expects: {error}") from None
+    except ValueError as error:
+        raise InputError(f"TF_CONFIG is not JSON: {error}") from None
+    cluster, task = (_part(config, name, dict, {}) for name in ("cluster", "task"))
+    workers = _part(cluster, "worker", list, [])
+    if not all(isinstance(address, str) for address in workers):
+        raise InputError(f"TF_CONFIG: 'worker' must list addresses 'host:port', not {workers}")
+    index = _part(task, "index", int, -1)
+    is_one_of_them = task.get("type") == "worker" and 0 <= index < len(workers)
     others = sorted(set(cluster) - {"worker"})
     if others:
         raise InputError(
@@ -81,6 +112,16 @@ def _workers() -> list[str]:
             '"task": {"type": "worker", "index": 0}'
         )
     return workers
+
+
+def _part(config: object, name: str, kind: type, default: object):
+    """The entry of a JSON object, of that type."""
+    if not isinstance(config, dict):
+        raise InputError(f"TF_CONFIG must be a JSON object with objects inside, not {config!r}")
+    value = config.get(name, default)
+    if type(value) is not kind:
+        raise InputError(f"TF_CONFIG: {name!r} must be of type {kind.__name__}, not {value!r}")
+    return value
 
 
 def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:

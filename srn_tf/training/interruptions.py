@@ -1,84 +1,87 @@
-"""What can end training early: signals, files, numbers, memory, other machines."""
+"""What can end training early: files, numbers, memory, other machines. What is saved and said then.
+
+Signals are the one other thing; they end `fit` in good order (`callbacks.StopOnSignals`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
-from srn_tf.common.errors import RunError
-from srn_tf.data import Pair, input_error
-from srn_tf.training.step import NonFiniteStep, Trainer
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.data import input_error
+from srn_tf.training.step import NonFiniteStep, NonFiniteWeights
+
+Failure = (RunError, InputError, OSError, tf.errors.OpError)
 
 
 @contextlib.contextmanager
-def stopping_on_signals(trainer: Trainer) -> Iterator[None]:
-    """Lets SIGINT and SIGTERM end `fit` after the current step; a second one kills the process."""
-
-    def request(number, frame):
-        trainer.stop_requested = True
-        print(f"\n{signal.Signals(number).name}: stopping after this step", file=sys.stderr)
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, request)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def explained_errors(
-    pairs: list[Pair], run_dir: Path, several_workers: bool = False
+def steps_saved_and_errors_explained(
+    save: Callable[[], None],
+    files_of_step: Callable[[int], str],
+    run_dir: Path,
+    several_workers: bool = False,
 ) -> Iterator[None]:
-    """Turns what is raised while training into one line that says what to do.
+    """Around `fit`: whatever ends it, the steps done are saved where they can be trusted.
 
     Args:
-      pairs: the training data, of which a bad batch is named.
+      save: saves them.
+      files_of_step: names the files of the batch of a step, counted from 1.
       run_dir: the run folder.
       several_workers: whether errors may come from the connection to another worker.
 
     Raises:
-      NonFiniteStep: with the files of its batch in the message.
       InputError: an image is unreadable.
-      RunError: the disk is full, out of memory, or another worker is gone.
+      RunError: a step or the weights are not finite, the disk is full, out of memory, or another
+        worker is gone. Each is one line that says what to do.
     """
     try:
         yield
-    except NonFiniteStep as error:
-        files = ", ".join(str(pairs[i].blurred) for i in error.indices)
-        error.args = (
-            f"{error}; the batch was {files}. It did not touch the weights, and the steps before "
-            "are saved; --skip_nonfinite leaves such steps out",
+    except Failure as error:
+        if _leaves_steps_whole(error):
+            save()
+        raise explained(error, files_of_step, run_dir, several_workers) from None
+
+
+def explained(
+    error: Exception,
+    files_of_step: Callable[[int], str],
+    run_dir: Path,
+    several_workers: bool = False,
+) -> Exception:
+    """`error` as one line that says what to do; itself where nobody knows."""
+    if isinstance(error, NonFiniteWeights):
+        return RunError(
+            f"{error}. The weights are spoilt and were not saved; the checkpoints before are "
+            "intact: go on from there with a lower --learning_rate in another run (--init_from)"
         )
-        raise
-    except OSError as error:
-        if is_disk_full(error):
-            raise RunError(f"{_not_writable(run_dir)} ({error})") from None
-        raise
-    except tf.errors.ResourceExhaustedError as error:
-        if is_disk_full(error):
-            raise RunError(f"{_not_writable(run_dir)} ({_first_line(error)})") from None
-        raise RunError(
+    if isinstance(error, NonFiniteStep):
+        return RunError(
+            f"{error}; the batch was {files_of_step(error.step)}. It did not touch the weights, "
+            "and the steps before are saved; --skip_nonfinite leaves such steps out"
+        )
+    if isinstance(error, (OSError, tf.errors.ResourceExhaustedError)) and is_disk_full(error):
+        return RunError(
+            f"{run_dir} cannot be written: make room, and the same command goes on from the last "
+            f"checkpoint ({_first_line(error)})"
+        )
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return RunError(
             f"out of memory: raise --accumulate or lower --batch_size ({_first_line(error)})"
-        ) from None
-    except tf.errors.OpError as error:
-        bad_input = input_error(error)
-        if not bad_input and several_workers and _is_lost_connection(error):
-            raise RunError(
+        )
+    if isinstance(error, tf.errors.OpError):
+        if several_workers and not input_error(error) and _is_lost_connection(error):
+            return RunError(
                 "another worker is gone; start all of them again to go on from the last "
                 f"checkpoint ({_first_line(error)})"
-            ) from None
-        raise bad_input or error from None
+            )
+        return input_error(error) or error
+    return error
 
 
 def is_disk_full(error: OSError | tf.errors.ResourceExhaustedError) -> bool:
@@ -86,11 +89,11 @@ def is_disk_full(error: OSError | tf.errors.ResourceExhaustedError) -> bool:
     return any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
-def _not_writable(run_dir: Path) -> str:
-    return (
-        f"{run_dir} cannot be written: make room, and the same command goes on from the last "
-        "checkpoint"
-    )
+def _leaves_steps_whole(error: Exception) -> bool:
+    """Not so when memory ran out, perhaps in the middle of an update."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return is_disk_full(error)
+    return not isinstance(error, NonFiniteWeights)
 
 
 def _is_lost_connection(error: tf.errors.OpError) -> bool:

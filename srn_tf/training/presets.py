@@ -64,6 +64,8 @@ def configured(
     )
     if "decay_steps" not in given:
         pairs = data.find_pairs(config.data_dir, "train", config.blur_subset)
+        if config.hold_out:
+            pairs, _ = data.hold_out(pairs, config.hold_out)
         epoch = data.steps_per_epoch(len(pairs), config.batch_size)
         config = dataclasses.replace(config, decay_steps=PAPER_EPOCHS * epoch)
     return config, options, Path(run_dir or Path("runs") / slug(config.variant.name))

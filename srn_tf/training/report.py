@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tqdm
 from matplotlib.figure import Figure
 
 from srn_tf.common.files import written_beside
+from srn_tf.common.progress import progress
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import scores
-from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_rgb, write_image
 from srn_tf.training.callbacks import read_metrics
+from srn_tf.training.validation import TrainedDeblurrer
 
 CURVES = "curves.png"
 _PAPER_METRICS = ("psnr", "ssim_matlab")
 
 
-def report(run_dir: Path, deblurrer: Deblurrer, pairs: Sequence[Pair], strip_rows: int = 4) -> str:
+def report(
+    run_dir: Path, deblurrer: TrainedDeblurrer, pairs: Sequence[Pair], strip_rows: int = 4
+) -> str:
     """Scores `pairs` and writes comparison.png (blurred | deblurred | sharp).
 
     Returns:
@@ -29,7 +31,7 @@ def report(run_dir: Path, deblurrer: Deblurrer, pairs: Sequence[Pair], strip_row
     """
     chosen = np.linspace(0, len(pairs) - 1, min(strip_rows, len(pairs))).astype(int)
     rows, strips = [], []
-    for i, pair in enumerate(tqdm.tqdm(pairs, desc="evaluating", unit="image", disable=None)):
+    for i, pair in enumerate(progress(pairs, "evaluating")):
         blurred, sharp = read_rgb(pair.blurred), read_rgb(pair.sharp)
         deblurred = deblurrer(blurred)
         rows.append([scores(image, sharp) for image in (blurred, deblurred)])
@@ -55,23 +57,23 @@ def stack_rows(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def plot_curves(run_dir: Path) -> None:
-    """Draws curves.png from metrics.csv: the loss of each scale and the PSNR against the step."""
+    """Draws curves.png from metrics.csv: the loss of each scale and the gain over the input."""
     rows = read_metrics(run_dir / "metrics.csv")
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    series = {name: f"scale {name[-1]}" for name in rows[0] if name.startswith("loss_scale")}
-    for name, label in series.items():
-        left.plot(*_column(rows, name), label=f"{label} (finest)" if label[-1] == "1" else label)
-    left.set(
-        xlabel="training step", ylabel="mean squared error", yscale="log", title="Loss (Eq. 3)"
-    )
-    left.legend()
-    right.plot(*_column(rows, "psnr"), label="training crops")
-    if any("validation_psnr" in row for row in rows):
-        right.plot(*_column(rows, "validation_psnr"), "o-", label="validation images")
-    right.set(xlabel="training step", ylabel="PSNR (dB)", title="Finest scale")
-    right.legend()
+    for axis, prefix in ((left, "loss_scale"), (right, "gain_scale")):
+        for name in (name for name in rows[0] if name.startswith(prefix)):
+            scale = name[len(prefix) :]
+            label = f"scale {scale}" + (" (finest)" if scale == "1" else "")
+            axis.plot(*_column(rows, name), label=label)
+    if any("validation_gain" in row for row in rows):
+        right.plot(*_column(rows, "validation_gain"), "ko-", label="validation images")
+    left.set(ylabel="mean squared error", yscale="log", title="Loss (Eq. 3)")
+    # The loss differs more from batch to batch than training changes it; this difference does not.
+    right.set(ylabel="PSNR minus that of the blurred input (dB)", title="Gain, same crops")
     for axis in (left, right):
+        axis.set(xlabel="training step")
+        axis.legend()
         axis.grid(alpha=0.3)
     with written_beside(run_dir / CURVES) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -1,262 +1,281 @@
-"""A training run from its configuration to its report: Keras `fit` in a resumable run folder."""
+"""A training run: opened in its folder, fitted with Keras, reported."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import shutil
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.errors import InputError, OutOfMemory, RunError
+from srn_tf.common.folders import locked
 from srn_tf.common.keras import keras
-from srn_tf.data import Pair, find_pairs, read_pair, training_batches
-from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.network.initialisation import start_as_identity
-from srn_tf.training.callbacks import Checkpointing, RunLog, StopOnRequest, Validation
+from srn_tf.data import TrainingBatches
+from srn_tf.training.callbacks import Checkpointing, FiniteCheck, RunLog, StopOnSignals
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.devices import describe_devices, make_strategy, sum_over_workers, worker
-from srn_tf.training.interruptions import explained_errors, is_disk_full, stopping_on_signals
+from srn_tf.training.dataset import RunData, find_run_data
+from srn_tf.training.devices import describe_devices, make_strategy, prepare_gpus, worker
+from srn_tf.training.identity import check_same_configuration, identity
+from srn_tf.training.interruptions import steps_saved_and_errors_explained
 from srn_tf.training.report import CURVES, plot_curves, report
-from srn_tf.training.step import NonFiniteStep, Trainer, make_trainer
+from srn_tf.training.start import new_trainer, restore, saved, weights
+from srn_tf.training.step import Trainer
+from srn_tf.training.validation import TrainedDeblurrer, Validation
 from srn_tf.weights.run_folder import (
     CONFIG,
     Checkpoints,
+    best_psnr_of,
     checkpoint_folder,
     checkpoint_steps,
-    load_model,
-    read_config,
     write_config,
 )
+
+
+@dataclasses.dataclass
+class Run:
+    """An opened run: everything but the steps that are left to do.
+
+    Attributes:
+      config: what shapes the weights.
+      options: what does not.
+      folder: the run folder.
+      strategy: on what it computes.
+      data: the pairs.
+      identity: what config.json keeps of them.
+      trainer: the network and all that is trained, restored.
+      checkpoints: where it is saved.
+      start_step: where the run goes on.
+      is_new_folder: whether the run folder is made by this call.
+    """
+
+    config: TrainingConfig
+    options: RunOptions
+    folder: Path
+    strategy: tf.distribute.Strategy
+    data: RunData
+    identity: dict
+    trainer: Trainer
+    checkpoints: Checkpoints
+    start_step: int
+    is_new_folder: bool
+
+    @property
+    def total_steps(self) -> int:
+        """Where the run ends."""
+        return self.options.max_steps or self.config.decay_steps
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the one that writes."""
+        return worker(self.strategy)[0] == 0
+
+    @property
+    def steps_done(self) -> int:
+        """How far the trainer is."""
+        return int(self.trainer.step.numpy())
+
+    @cached_property
+    def deblurrer(self) -> TrainedDeblurrer:
+        """Deblurs with the weights reached."""
+        return TrainedDeblurrer(self.config.variant)
 
 
 def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> None:
     """Starts the run in `run_dir`, or goes on where it was left; says so when it is finished.
 
     Raises:
-      InputError: the data is not usable, or `run_dir` was made with another configuration.
+      InputError: the data is not usable, `run_dir` was made with another configuration or other
+        data, or another process trains in it.
       RunError: interrupted, a step was not finite, the disk is full, or another worker is gone.
     """
     run_dir = Path(run_dir)
     check_same_configuration(run_dir, config)
+    prepare_gpus(tf32=options.tf32, memory_growth=options.memory_growth)
     strategy = make_strategy(options.strategy)
-    number, count = worker(strategy)
-    pairs = find_pairs(config.data_dir, "train", config.blur_subset)
-    held_out = _held_out(config, options.validation_images)
-    with explained_errors(pairs, run_dir, several_workers=count > 1):
-        trainer = _train(config, options, run_dir, strategy, pairs, held_out)
-    if trainer is None:
-        return
-    if number == 0 and held_out:
-        print(report(run_dir, Deblurrer(trainer.inference_net()), held_out))
-    if number == 0:
-        plot_curves(run_dir)  # the last thing that a run does: a run that has it is finished
-        print(f"{run_dir} is finished: {int(trainer.step.numpy())} steps")
+    with _lock(run_dir) if worker(strategy)[0] == 0 else contextlib.nullcontext():
+        run = open_run(config, options, run_dir, strategy)
+        if run.steps_done < run.total_steps:
+            fit(run)
+        elif (run_dir / CURVES).exists():
+            print(f"{run_dir} is finished: {run.start_step} of {run.total_steps} steps are done")
+            return
+        if run.is_chief:
+            finish(run)
 
 
-def _train(
-    config: TrainingConfig,
-    options: RunOptions,
-    run_dir: Path,
-    strategy: tf.distribute.Strategy,
-    pairs: list[Pair],
-    held_out: list[Pair],
-) -> Trainer | None:
-    """Does the steps that are left and returns the trainer; None when even the report is there."""
-    latest, best = (checkpoint_folder(run_dir, which) for which in ("latest", "best"))
-    trainer, best_psnr = _new_trainer(
-        config, options, strategy, is_new=not checkpoint_steps(latest)
-    )
-    saved = _saved(trainer, best_psnr)
-    checkpoints = Checkpoints(latest, saved, options.keep_checkpoints)
-    start_step = _restore(checkpoints, run_dir, strategy)
-    total_steps = options.max_steps or config.decay_steps
-    if start_step >= total_steps:
-        if (run_dir / CURVES).exists():
-            print(f"{run_dir} is finished: {start_step} of {total_steps} steps are done")
-            return None
-        return trainer
-
-    batches = _batches(config, options, pairs, strategy, start_step)
-    callbacks, log = [StopOnRequest()], None
-    is_chief = worker(strategy)[0] == 0
-    is_new_folder = not run_dir.exists()
-    if is_chief:
-        _make_run_dir(run_dir, config, options)
-        (run_dir / CURVES).unlink(missing_ok=True)
-        print(
-            f"{config.variant.name}: steps {start_step} to {total_steps}, {len(pairs)} pairs, "
-            f"{describe_devices(strategy)}, run folder {run_dir}"
-        )
-        log = RunLog(run_dir, start_step, total_steps, config.batch_size, options.log_every)
-        callbacks.append(log)
-    if options.validate_every and held_out:
-        keep_best = Checkpoints(best, saved, keep=1)
-        callbacks.append(Validation(held_out, options.validate_every, log, keep_best, best_psnr))
-    if is_chief:  # after validation, so that a checkpoint knows the best score up to its step
-        callbacks.append(Checkpointing(checkpoints, options.checkpoint_every))
-        if options.profile:
-            callbacks.append(_profiler(run_dir, total_steps - start_step))
-    try:
-        with stopping_on_signals(trainer):
-            trainer.fit(
-                batches,
-                epochs=1,
-                steps_per_epoch=total_steps - start_step,
-                callbacks=callbacks,
-                verbose=0,
-            )
-    except (NonFiniteStep, InputError, OSError, tf.errors.OpError) as error:
-        if isinstance(error, tf.errors.ResourceExhaustedError) and not is_disk_full(error):
-            raise  # of memory, perhaps in the middle of an update
-        if is_chief and trainer.step > 0:
-            checkpoints.save(int(trainer.step.numpy()))
-        elif is_chief and is_new_folder:
-            shutil.rmtree(run_dir)
-        raise
-    if int(trainer.step.numpy()) < total_steps:
-        raise RunError(
-            f"stopped at step {int(trainer.step.numpy())} of {total_steps}, which is saved; "
-            "the same command goes on from there"
-        )
-    return trainer
-
-
-def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
-    """Checks that `run_dir`, where it is a run folder, was made with this configuration.
+def open_run(
+    config: TrainingConfig, options: RunOptions, folder: Path, strategy: tf.distribute.Strategy
+) -> Run:
+    """Finds the data, makes the network and restores what the folder holds; writes nothing.
 
     Raises:
-      InputError: it differs in a field, which the message names, or holds imported weights.
+      InputError: as `train`.
+      RunError: no checkpoint can be read, or the workers see different ones.
     """
-    if not (run_dir / CONFIG).exists():
-        return
-    before = read_config(run_dir).get("training")
-    if before is None:
-        raise InputError(
-            f"{run_dir} holds imported weights: give them as --init_from and take another --run_dir"
+    data = find_run_data(config, options.validation_images)
+    latest = checkpoint_folder(folder)
+    trainer = new_trainer(config, options, strategy, is_new=not checkpoint_steps(latest))
+    checkpoints = Checkpoints(latest, saved(trainer), options.keep_checkpoints)
+    return Run(
+        config=config,
+        options=options,
+        folder=folder,
+        strategy=strategy,
+        data=data,
+        identity=identity(folder, config, data),
+        trainer=trainer,
+        checkpoints=checkpoints,
+        start_step=restore(checkpoints, folder, strategy),
+        is_new_folder=not (folder / CONFIG).exists(),
+    )
+
+
+def fit(run: Run) -> None:
+    """Does the steps that are left. Raises InputError and RunError as `train`."""
+    config, strategy = run.config, run.strategy
+    batches = _batches(run)
+    run.trainer.crop = batches.crop
+    if run.is_chief:
+        _make_folder(run)
+        print(
+            f"{config.variant.name}: steps {run.start_step} to {run.total_steps}, "
+            f"{len(run.data.train)} pairs, {describe_devices(strategy)}, run folder {run.folder}"
         )
-    for field, new in config.to_dict().items():
-        old = before.get(field)
-        if old != new:
-            if field == "variant":
-                old, new = old["name"], new["name"]
-            raise InputError(
-                f"{run_dir} was made with {field} {old!r}, not {new!r}: "
-                "give the same value, or another folder for the new run"
+    signals = StopOnSignals(run.start_step, strategy)
+    callbacks = [signals, *_callbacks(run)]
+
+    def dataset(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
+        return batches.dataset(run.start_step, context)
+
+    def save() -> None:
+        step = run.steps_done
+        if run.is_chief and step > 0:
+            run.checkpoints.save(step)
+        elif run.is_chief and run.is_new_folder:
+            _remove_folder(run.folder)
+
+    def files_of_step(step: int) -> str:
+        return ", ".join(str(run.data.train[i].blurred) for i in batches.pairs_of_step(step - 1))
+
+    several = strategy.num_replicas_in_sync > 1
+    with (
+        steps_saved_and_errors_explained(
+            save, files_of_step, run.folder, several_workers=worker(strategy)[1] > 1
+        ),
+        signals,
+    ):
+        run.trainer.fit(
+            strategy.distribute_datasets_from_function(dataset) if several else dataset(),
+            epochs=1,
+            steps_per_epoch=run.total_steps - run.start_step,
+            callbacks=callbacks,
+            verbose=0,
+        )
+    if run.steps_done < run.total_steps:
+        raise RunError(
+            f"stopped at step {run.steps_done} of {run.total_steps}, which is "
+            "saved; the same command goes on from there"
+        )
+
+
+def finish(run: Run) -> None:
+    """Scores the test images, draws the curves and says that the run is finished."""
+    if run.data.test:
+        run.deblurrer.take_weights(run.trainer.inference_net())
+        try:
+            print(report(run.folder, run.deblurrer, run.data.test))
+        except OutOfMemory as error:
+            print(f"no scores at the end: {error}")
+    plot_curves(run.folder)  # the last thing that a run does: a run that has it is finished
+    print(f"{run.folder} is finished: {run.steps_done} steps")
+
+
+def _callbacks(run: Run) -> list[keras.callbacks.Callback]:
+    options, start, total = run.options, run.start_step, run.total_steps
+    periods = (options.log_every, options.checkpoint_every, options.validate_every)
+    callbacks, log = [FiniteCheck(start, periods)], None
+    if run.is_chief:
+        log = RunLog(run.folder, start, total, run.config.batch_size, options.log_every)
+        callbacks += [log, Checkpointing(start, options.checkpoint_every, run.checkpoints)]
+    if options.validate_every and (run.data.held_out or run.data.test):
+        folder = checkpoint_folder(run.folder, "best")
+        best_psnr = tf.Variable(best_psnr_of(folder), dtype=tf.float64, trainable=False)
+        best = None
+        if run.data.held_out:
+            best = Checkpoints(folder, {**weights(run.trainer), "best_psnr": best_psnr}, keep=1)
+        # After the checkpoint, so that nothing that happens here can lose it.
+        callbacks.append(
+            Validation(
+                start,
+                options.validate_every,
+                run.data.held_out or run.data.test,
+                run.deblurrer,
+                log,
+                best,
+                best_psnr,
             )
+        )
+    if run.is_chief and options.profile:
+        callbacks.append(_profiler(run.folder, total - start))
+    return callbacks
 
 
-def _make_run_dir(run_dir: Path, config: TrainingConfig, options: RunOptions) -> None:
-    try:
-        write_config(run_dir, config.variant, training=config.to_dict(), options=options.to_dict())
-    except OSError as error:
-        raise InputError(f"run folder {run_dir} is not writable: {error.strerror}") from None
-
-
-def _restore(checkpoints: Checkpoints, run_dir: Path, strategy) -> int:
-    """The step from which the run goes on, with everything restored as it was then."""
-    start_step = checkpoints.restore()
-    if start_step is None and (run_dir / CONFIG).exists():
-        print(f"{run_dir} holds no checkpoint: starting at step 0")
-    start_step = start_step or 0
-    sums = [sum_over_workers(strategy, start_step**power) for power in (1, 2)]
-    if sums != [worker(strategy)[1] * start_step**power for power in (1, 2)]:
-        raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
-    return start_step
-
-
-def _profiler(run_dir: Path, steps: int) -> keras.callbacks.Callback:
+def _profiler(folder: Path, steps: int) -> keras.callbacks.Callback:
     """Profiles steps 10 to 19 of the `steps` to come, or the last ten of fewer."""
     last = min(19, steps)
     return keras.callbacks.TensorBoard(
-        str(run_dir / "logs"), write_graph=False, profile_batch=(max(last - 9, 1), last)
+        str(folder / "logs"), write_graph=False, profile_batch=(max(last - 9, 1), last)
     )
 
 
-def _held_out(config: TrainingConfig, count: int) -> list[Pair]:
-    """`count` pairs of the test split, evenly spaced; none where the data has no such split.
-
-    Raises:
-      InputError: as `find_pairs`, or an image is unreadable: better now than after hours.
-    """
-    if not count:
-        return []
-    if not (Path(config.data_dir) / "test").is_dir():
-        print(
-            f"{config.data_dir} has no folder 'test', and training images prove nothing: "
-            "no validation, and no scores at the end"
-        )
-        return []
-    pairs = find_pairs(config.data_dir, "test", config.blur_subset)
-    chosen = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)
-    for i in chosen:
-        read_pair(pairs[i])
-    return [pairs[i] for i in chosen]
-
-
-def _batches(
-    config: TrainingConfig, options: RunOptions, pairs: list[Pair], strategy, start_step: int
-):
-    """The training data from `start_step` on, shared out among the devices of `strategy`."""
-    replicas = strategy.num_replicas_in_sync
+def _batches(run: Run) -> TrainingBatches:
+    config, options = run.config, run.options
+    replicas = run.strategy.num_replicas_in_sync
     if config.batch_size % (replicas * options.accumulate):
         raise InputError(
             f"batch_size {config.batch_size} cannot be divided among {replicas} replicas and "
             f"accumulate {options.accumulate}"
         )
-
-    def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
-        return training_batches(
-            pairs,
-            batch_size=config.batch_size,
-            crop_size=config.crop_size,
-            channels=config.variant.channels,
-            seed=config.seed,
-            start_step=start_step,
-            augment=config.augment,
-            cache=options.cache,
-            context=context,
-        )
-
-    return make() if replicas == 1 else strategy.distribute_datasets_from_function(make)
+    return TrainingBatches(
+        run.data.train,
+        batch_size=config.batch_size,
+        crop_size=config.crop_size,
+        channels=config.variant.channels,
+        seed=config.seed,
+        augment=config.augment,
+        cache=options.cache,
+        cache_dir=options.cache_dir,
+        clean_cache=options.clean_cache,
+        devices=run.strategy.extended.worker_devices if replicas > 1 else (),
+    )
 
 
-def _new_trainer(
-    config: TrainingConfig, options: RunOptions, strategy, is_new: bool
-) -> tuple[Trainer, tf.Variable]:
-    """The trainer with its first weights, and the variable for the best validation PSNR."""
-    keras.utils.set_random_seed(config.seed)
-    if options.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with strategy.scope():
-        trainer = make_trainer(
-            config,
-            accumulate=options.accumulate,
-            jit_compile=options.jit_compile,
-            skip_nonfinite=options.skip_nonfinite,
-        )
-        best_psnr = tf.Variable(-np.inf, dtype=tf.float64, trainable=False, name="best_psnr")
-    if config.init_from and is_new:
-        source = load_model(config.init_from)
-        if source.variant.to_dict() != config.variant.to_dict():
-            raise InputError(
-                f"{config.init_from} holds a {source.variant.name}, not a {config.variant.name}"
-            )
-        trainer.net.set_weights(source.get_weights())
-    elif config.start == "identity":
-        start_as_identity(trainer.net)
-    if trainer.average is not None:
-        trainer.average.set_weights(trainer.net.get_weights())
-    return trainer, best_psnr
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except OSError as error:
+            raise InputError(f"run folder {folder} is not writable: {error.strerror}") from None
+        yield
 
 
-def _saved(trainer: Trainer, best_psnr: tf.Variable) -> dict:
-    """What a checkpoint holds; the data's position is the step."""
-    objects = {
-        "net": trainer.net,
-        "optimizer": trainer.optimizer,
-        "step": trainer.step,
-        "skipped": trainer.skipped,
-        "best_psnr": best_psnr,
-    }
-    return {**objects, "average": trainer.average} if trainer.average is not None else objects
+def _make_folder(run: Run) -> None:
+    sections = {"training": run.config.to_dict(), "options": run.options.to_dict()}
+    try:
+        write_config(run.folder, run.config.variant, **sections, **run.identity)
+    except OSError as error:
+        raise InputError(f"run folder {run.folder} is not writable: {error.strerror}") from None
+    (run.folder / CURVES).unlink(missing_ok=True)
+
+
+def _remove_folder(folder: Path) -> None:
+    """What a run that did no step has written; `locked` removes the folder itself."""
+    (folder / CONFIG).unlink(missing_ok=True)
+    (folder / "metrics.csv").unlink(missing_ok=True)
+    for name in ("logs", "checkpoints"):
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,13 +1,15 @@
-"""One training step, as a Keras model to `fit`: loss, gradients, clipping, update.
+"""One training step, as a Keras model to `fit`: crop, loss, gradients, clipping, update.
 
-The step has two halves. `gradient_step` computes losses and gradients on every replica and sums the
-gradients over all of them; between the halves the host looks whether they are finite, so that a bad
-batch is reported before it touches a weight; `update_step` applies them.
+A step is one call of one graph. On every replica `gradient_step` crops its share of the batch and
+computes losses and gradients, which are summed over all replicas; `update_step` applies them if
+they are finite. A step that is not finite touches nothing. Unless such steps are to be left out, it
+also latches: no later step touches anything either, until the host has looked (`check`), which it
+does before it saves or says anything. So the host has to wait for no step.
 """
 
 from __future__ import annotations
 
-import time
+import contextlib
 
 import numpy as np
 import tensorflow as tf
@@ -15,29 +17,43 @@ import tensorflow as tf
 from srn_tf.common.errors import RunError
 from srn_tf.common.keras import keras
 from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.resize import image_pyramid
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.losses import multi_scale_loss, total_variation_loss
+from srn_tf.training.optimizer import make_optimizer, make_schedule
+from srn_tf.training.waiting import Waiting
 
 Logs = dict[str, tf.Tensor]
+_LEAST_ERROR = 1e-10  # mean squared: equal images have 100 dB, and no infinity enters a mean
 
 
 class NonFiniteStep(RunError):
-    """A loss or gradient that is not finite; `indices` tells the pairs of the batch.
+    """A loss or gradient that is not finite; `step` counts from 1, as in the log."""
 
-    `step` counts from 1, as in the log.
-    """
-
-    def __init__(self, step: int, indices: np.ndarray):
+    def __init__(self, step: int):
         super().__init__(f"step {step}: loss or gradient is not finite")
         self.step = step
-        self.indices = indices
+
+
+class NonFiniteWeights(RunError):
+    """Weights, or what the optimizer keeps, that are not finite: nothing to be saved."""
+
+    def __init__(self, step: int):
+        super().__init__(
+            f"step {step} or one shortly before: finite gradients, but an update that is not"
+        )
+
+
+def images_as_they_are(blurred: tf.Tensor, sharp: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What crops a batch of images that need no cropping."""
+    return blurred, sharp
 
 
 class Trainer(keras.Model):
     """A network with what its training keeps: optimizer, step, average of weights.
 
-    Made (as `compile` is called) under the scope of the distribution strategy. `fit` takes a
-    data set of `(blurred, sharp, index)`: float32 `[B, H, W, C]` in [0, 1] twice, int64 `[B]`.
+    Made (as `compile` is called) under the scope of the distribution strategy. `fit` takes a data
+    set of whatever `crop` makes blurred and sharp images of: float32 `[B, H, W, C]` in [0, 1].
     """
 
     def __init__(
@@ -52,18 +68,24 @@ class Trainer(keras.Model):
         self.config = config
         self.accumulate = accumulate
         self.skip_nonfinite = skip_nonfinite
+        self.crop = images_as_they_are
         self.net = build_model(config.variant)
-        self.average = None
-        if config.ema_decay:
-            self.average = build_model(config.variant)
+        self.average = build_model(config.variant) if config.ema_decay else None
+        self.schedule = make_schedule(config)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False, name="skipped")
-        self.data_seconds = 0.0  # that steps have waited for their batch since the last log line
-        self.stop_requested = False  # a signal asked this worker to stop
-        self.stopping = False  # all workers know, and stop after the same step
+        self.waiting = Waiting()
+        scales = range(1, config.variant.scales + 1)
+        self.log_names = [
+            *("loss", "psnr", "recurrent_gradient_norm", "learning_rate"),
+            *(f"{what}_scale{scale}" for what in ("loss", "gain") for scale in scales),
+        ]
+        self._sums = tf.Variable(tf.zeros([2, len(self.log_names)]), trainable=False)
+        self._latch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._losses_and_gradients = tf.function(
             self._compute_losses_and_gradients, jit_compile=jit_compile, reduce_retracing=True
         )
+        self._look = tf.function(self._latch_and_weights)
 
     def inference_net(self) -> ScaleRecurrentNet:
         """The network whose weights are meant for inference."""
@@ -73,56 +95,72 @@ class Trainer(keras.Model):
         return self.net(blurred)
 
     def make_train_function(self, force: bool = False):
-        """What `fit` calls with the data iterator for each step; returns the step's logs."""
+        """What `fit` calls with the data iterator for each step; the logs stay on the device."""
         if self.train_function is None or force:
-            strategy = self.distribute_strategy
-
-            @tf.function
-            def gradients_of(batch, stop):
-                return strategy.run(self.gradient_step, args=(*batch, stop))
-
-            @tf.function
-            def update(gradients):
-                strategy.run(self.update_step, args=(gradients,))
-                if self.average is not None:
-                    self._update_average()
+            step = tf.function(self.step_on_all_replicas)
 
             def train_function(iterator):
-                started = time.perf_counter()
-                batch = next(iterator)
-                self.data_seconds += time.perf_counter() - started
-                logs, gradients = gradients_of(batch, tf.constant(self.stop_requested))
-                logs = {
-                    name: float(strategy.experimental_local_results(value)[0])
-                    for name, value in logs.items()
-                }
-                self.stopping = bool(logs.pop("stop"))
-                if logs.pop("finite"):
-                    update(gradients)
-                elif self.skip_nonfinite:
-                    self.skipped.assign_add(1)
-                else:
-                    indices = strategy.gather(batch[2], axis=0)  # of all workers
-                    raise NonFiniteStep(int(self.step.numpy()) + 1, indices.numpy())
-                self.step.assign_add(1)
-                logs["learning_rate"] = float(
-                    self.optimizer.learning_rate.numpy()
-                )  # of this update
-                return logs
+                step(self.waiting.next(iterator))
+                return {}
 
             self.train_function = train_function
         return self.train_function
 
-    def gradient_step(self, blurred, sharp, index, stop) -> tuple[Logs, list[tf.Tensor]]:
-        """Losses and gradients of a batch, summed over all replicas, the recurrent ones clipped.
+    def step_on_all_replicas(self, batch: tuple) -> None:
+        """One step, in the context of all replicas."""
+        strategy = self.distribute_strategy
+        results = strategy.run(self.gradient_step, args=batch)
+        values, finite = (strategy.experimental_local_results(r)[0] for r in results[:2])
 
-        Runs on each replica; `stop` tells that this worker was asked to stop. The logs hold, as
-        scalars, the losses, the finest scale's PSNR in dB, the norm of the recurrent module's
-        gradients before clipping, and the flags `stop` and `finite`.
+        def update():
+            strategy.run(self.update_step, args=(results[2],))
+            if self.average is not None:
+                self._update_average()
+            self.step.assign_add(1)
+
+        def leave_out():
+            if self.skip_nonfinite:
+                self.skipped.assign_add(1)
+                self.step.assign_add(1)
+            else:
+                self._latch.assign(1)
+
+        tf.cond(finite & (self._latch == 0), update, leave_out)
+        counted = tf.math.is_finite(values)  # a step that is left out has others
+        self._sums.assign_add([tf.where(counted, values, 0.0), tf.cast(counted, tf.float32)])
+
+    def check(self) -> None:
+        """Waits for the steps so far; raises what none of them could.
+
+        Raises:
+          NonFiniteWeights: an update has made weights that are not finite.
+          NonFiniteStep: a loss or gradient was not finite; nothing has changed since.
         """
-        del index
+        latch, weights_are_finite = self._look().numpy()
+        if not weights_are_finite:
+            raise NonFiniteWeights(int(self.step.numpy()))
+        if latch:
+            raise NonFiniteStep(int(self.step.numpy()) + 1)
+
+    def take_logs(self) -> dict[str, float]:
+        """Means over the steps since the last call: losses, PSNR and gains in dB, gradient norm.
+
+        "gain_scaleN" is the PSNR of the prediction minus that of the blurred input at that scale;
+        the norm is that of the recurrent module's gradients before clipping. Values that are not
+        finite, as those of a step that was left out, are not counted.
+        """
+        sums, counts = self._sums.numpy()
+        self._sums.assign(tf.zeros_like(self._sums))
+        means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+        return dict(zip(self.log_names, means.tolist()))
+
+    def gradient_step(self, *batch) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """What is logged, whether all is finite, and the gradients, the recurrent ones clipped.
+
+        Runs on each replica with its share of the batch; the results are those of all together.
+        """
+        blurred, sharp = self.crop(*batch)
         logs, gradients = self._accumulated(blurred, sharp)
-        logs["stop"] = tf.cast(stop, tf.float32)
         replica = tf.distribute.get_replica_context()
         logs, gradients = replica.all_reduce(
             tf.distribute.ReduceOp.SUM,
@@ -130,9 +168,10 @@ class Trainer(keras.Model):
         )
         if self._loss_scaling:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        logs["finite"] = self._is_finite(logs["loss"], gradients)
+        finite = self._is_finite(logs["loss"], gradients)
         gradients, logs["recurrent_gradient_norm"] = self._clip_recurrent(gradients)
-        return logs, gradients
+        logs["learning_rate"] = self.schedule(self.optimizer.iterations)
+        return tf.stack([logs[name] for name in self.log_names]), finite, gradients
 
     def update_step(self, gradients: list[tf.Tensor]) -> None:
         """Applies gradients that `gradient_step` has summed over the replicas already."""
@@ -160,17 +199,22 @@ class Trainer(keras.Model):
         return tf.nest.map_structure(lambda x: x / self.accumulate, total)
 
     def _compute_losses_and_gradients(self, blurred: tf.Tensor, sharp: tf.Tensor):
+        rule = self.config.variant.resize
         with tf.GradientTape() as tape:
             predictions = self.net(blurred)
-            losses = multi_scale_loss(predictions, sharp, self.config.variant.resize)
+            losses = multi_scale_loss(predictions, sharp, rule)
             loss = tf.add_n(losses)
             if self.config.total_variation:
                 loss += self.config.total_variation * total_variation_loss(predictions)
             scaled = self.optimizer.get_scaled_loss(loss) if self._loss_scaling else loss
         gradients = tape.gradient(scaled, self.net.trainable_variables)
-        finest = tf.clip_by_value(predictions[0], 0.0, 1.0)
-        logs = {"loss": loss, "psnr": tf.reduce_mean(tf.image.psnr(finest, sharp, 1.0))}
-        logs.update({f"loss_scale{i + 1}": scale_loss for i, scale_loss in enumerate(losses)})
+        inputs, targets = (image_pyramid(x, len(predictions), rule) for x in (blurred, sharp))
+        logs = {"loss": loss}
+        for scale, prediction in reversed(list(enumerate(predictions, start=1))):
+            psnr = _mean_psnr(tf.clip_by_value(prediction, 0.0, 1.0), targets[scale - 1])
+            logs[f"loss_scale{scale}"] = losses[scale - 1]
+            logs[f"gain_scale{scale}"] = psnr - _mean_psnr(inputs[scale - 1], targets[scale - 1])
+        logs["psnr"] = psnr  # of the finest scale
         return logs, gradients
 
     def _is_finite(self, loss: tf.Tensor, gradients: list[tf.Tensor]) -> tf.Tensor:
@@ -179,7 +223,7 @@ class Trainer(keras.Model):
             # Gradients overflow while the optimizer looks for its loss scale: it leaves such a
             # step out by itself, and tries a smaller scale as long as there is one.
             finite |= self.optimizer.loss_scale > 1
-        return tf.cast(tf.math.is_finite(loss) & finite, tf.float32)
+        return tf.math.is_finite(loss) & finite
 
     def _clip_recurrent(self, gradients: list[tf.Tensor]):
         """Clips the gradients of the recurrent module, and no other, by their global norm."""
@@ -203,19 +247,17 @@ class Trainer(keras.Model):
         for average, weight in zip(self.average.variables, self.net.variables):
             average.assign(average * decay + weight * (1 - decay))
 
+    def _latch_and_weights(self) -> tf.Tensor:
+        kept = [*self.net.variables, *self.optimizer.variables]
+        kept += self.average.variables if self.average is not None else []
+        finite = [tf.reduce_all(tf.math.is_finite(v)) for v in kept if v.dtype.is_floating]
+        return tf.stack([self._latch, tf.cast(tf.reduce_all(finite), tf.int64)])
 
-def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
-    """Adam with the paper's polynomial decay (Sec. 4), scaling the loss under mixed_float16."""
-    schedule = keras.optimizers.schedules.PolynomialDecay(
-        config.learning_rate,
-        config.decay_steps,
-        end_learning_rate=config.end_learning_rate,
-        power=config.decay_power,
-    )
-    optimizer = keras.optimizers.Adam(schedule, epsilon=config.adam_epsilon)
-    if config.mixed_precision == "float16":
-        optimizer = keras.mixed_precision.LossScaleOptimizer(optimizer)
-    return optimizer
+
+def _mean_psnr(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Mean over the batch of the PSNR in dB of images in [0, 1]."""
+    errors = tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
+    return tf.reduce_mean(-10 / np.log(10) * tf.math.log(tf.maximum(errors, _LEAST_ERROR)))
 
 
 def make_trainer(config: TrainingConfig, **options) -> Trainer:
@@ -223,9 +265,20 @@ def make_trainer(config: TrainingConfig, **options) -> Trainer:
 
     Call it under the scope of the distribution strategy.
     """
-    mixed = config.mixed_precision
-    keras.mixed_precision.set_global_policy("float32" if mixed == "none" else f"mixed_{mixed}")
-    trainer = Trainer(config, **options)
+    with _policy(config.mixed_precision):
+        trainer = Trainer(config, **options)
     trainer.compile(make_optimizer(config))
     trainer.optimizer.build(trainer.net.trainable_variables)
     return trainer
+
+
+@contextlib.contextmanager
+def _policy(mixed_precision: str):
+    """Layers made inside compute in that type; the policy is a global of Keras."""
+    before = keras.mixed_precision.global_policy()
+    wanted = "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
+    keras.mixed_precision.set_global_policy(wanted)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)

@@ -12,21 +12,28 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import write_json
+from srn_tf.common.keras import keras
+from srn_tf.common.options import checked_fields
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
 from srn_tf.weights.starter import is_starter, load_starter, starter_config
 
+_VARIABLE = re.compile(r"<tf\.Variable '([^']+)'")
 CONFIG = "config.json"
 CHECKPOINT_NAME = "step"
+_INDEX = re.compile(rf"{CHECKPOINT_NAME}-(0|[1-9]\d{{0,17}})\.index")  # and no copy of one
+_SECTIONS = {"training": dict, "options": dict, "data": dict, "earlier_calls": list}
 _CALL = ("options", "command", "versions", "git_commit")  # what may differ from call to call
 
 
@@ -51,8 +58,7 @@ def write_config(run_dir: Path, variant: Variant, **sections) -> None:
         "git_commit": _git_commit(),
         "earlier_calls": earlier,
     }
-    with written_beside(Path(run_dir) / CONFIG) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n")
+    write_json(Path(run_dir) / CONFIG, config)
 
 
 def read_config(run_dir: str | Path) -> dict:
@@ -65,19 +71,23 @@ def read_config(run_dir: str | Path) -> dict:
         return starter_config()
     path = Path(run_dir) / CONFIG
     try:
-        config = json.loads(path.read_text())
-        Variant.from_dict(config["variant"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        Variant.from_dict(checked_fields(Variant, config["variant"], f"{path}: variant"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        what = str(error) if isinstance(error, InputError) else repr(error)
         raise InputError(
-            f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({error!r})"
+            f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({what})"
         ) from None
+    for name, kind in _SECTIONS.items():
+        if not isinstance(config.get(name, kind()), (kind, type(None))):
+            raise InputError(f"{path}: {name} must be of type {kind.__name__}")
     return config
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
     """The steps of which `folder` holds checkpoints, newest first."""
-    names = (path.stem for path in Path(folder).glob(f"{CHECKPOINT_NAME}-*.index"))
-    return sorted((int(name.rpartition("-")[2]) for name in names), reverse=True)
+    matches = (_INDEX.fullmatch(path.name) for path in Path(folder).glob(f"{CHECKPOINT_NAME}-*"))
+    return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
 def restore_newest(folder: Path, restore) -> int | None:
@@ -88,12 +98,15 @@ def restore_newest(folder: Path, restore) -> int | None:
 
     Raises:
       RunError: there are checkpoints and none can be read.
+      InputError: what `restore` raises about one that is whole, but of something else.
     """
     steps = checkpoint_steps(folder)
     for step in steps:
         path = Path(folder) / f"{CHECKPOINT_NAME}-{step}"
         try:
             restore(str(path))
+        except InputError:
+            raise
         except Exception as error:  # over a broken file TensorFlow raises many kinds
             reason = (str(error).strip() or repr(error)).splitlines()[0]
             print(f"warning: checkpoint {path} cannot be read ({reason})", file=sys.stderr)
@@ -117,6 +130,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, objects: dict, keep: int):
         self.folder = Path(folder)
+        self._objects = objects
         self._checkpoint = tf.train.Checkpoint(**objects)
         # Made when first asked for; if that were at the first save, which only one of several
         # workers does, the others would not take part in making it.
@@ -150,12 +164,42 @@ class Checkpoints:
 
     def restore(self) -> int | None:
         """Restores the newest that can be read: its step, or None where there is none."""
-
-        def restore(path: str) -> None:
-            self._checkpoint.read(path).assert_existing_objects_matched()
-
-        self._saved_step = restore_newest(self.folder, restore)
+        self._saved_step = restore_newest(
+            self.folder, lambda path: read_all(self._checkpoint, self._objects, path)
+        )
         return self._saved_step
+
+
+def read_all(checkpoint: tf.train.Checkpoint, objects: dict, path: str) -> None:
+    """Reads a file into `checkpoint`, made of `objects`, whose every variable must get its value.
+
+    Raises:
+      InputError: the file lacks values for some variables, which are named. TensorFlow itself says
+        nothing when a network's variables are unknown to it, as those of layers in lists are when
+        Keras 3 has made them.
+    """
+    status = checkpoint.read(path).expect_partial()
+    try:
+        status.assert_existing_objects_matched()
+    except AssertionError as error:
+        missing = _VARIABLE.findall(str(error)) or [str(error).splitlines()[0]]
+    else:
+        nets = {name: one for name, one in objects.items() if isinstance(one, keras.Model)}
+        missing = [name for key, net in nets.items() for name in _not_read(net, f"{key}/", path)]
+    if missing:
+        few = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
+        raise InputError(f"checkpoint {path} holds no values for {few}: it is of another network")
+
+
+def _not_read(net: keras.Model, prefix: str, path: str) -> list[str]:
+    """Names of the variables whose values do not stand in the file under `prefix`."""
+    reader = tf.train.load_checkpoint(path)
+    there = {
+        reader.get_tensor(name).tobytes()
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith(prefix) and ".OPTIMIZER_SLOT" not in name
+    }
+    return [v.name for v in net.variables if v.numpy().tobytes() not in there]
 
 
 def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurrentNet:
@@ -166,10 +210,11 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
 
     Args:
       run_dir: a run folder, or "starter".
-      checkpoint: "latest" or "best" (by validation PSNR).
+      checkpoint: "latest" or "best" (by validation PSNR, of runs with --hold_out).
 
     Raises:
-      InputError: no run folder, or it holds no such checkpoint.
+      InputError: no run folder, it holds no such checkpoint, one of another network, or weights
+        that are not finite.
     """
     if is_starter(run_dir):
         if checkpoint != "latest":
@@ -177,17 +222,31 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
         return load_starter()
     config = read_config(run_dir)
     model = build_model(Variant.from_dict(config["variant"]))
-    averaged = config.get("training", {}).get("ema_decay", 0) > 0
-    part = tf.train.Checkpoint(**{"average" if averaged else "net": model})
+    decay = (config.get("training") or {}).get("ema_decay", 0)
+    if not isinstance(decay, (int, float)):
+        raise InputError(f"{Path(run_dir) / CONFIG}: ema_decay must be a number, not {decay!r}")
+    part = {"average" if decay > 0 else "net": model}
     folder = checkpoint_folder(run_dir, checkpoint)
-
-    def restore(path):
-        part.read(path).assert_existing_objects_matched().expect_partial()
-
-    model.restored_step = restore_newest(folder, restore)
+    model.restored_step = restore_newest(
+        folder, lambda path: read_all(tf.train.Checkpoint(**part), part, path)
+    )
     if model.restored_step is None:
-        raise InputError(f"{folder} holds no checkpoint: train or import weights first")
+        remedy = "train or import weights first"
+        if checkpoint == "best":
+            remedy = "only runs with --hold_out choose one; take the latest"
+        raise InputError(f"{folder} holds no checkpoint: {remedy}")
+    if not all(np.isfinite(array).all() for array in model.get_weights()):
+        raise InputError(
+            f"{folder}, step {model.restored_step}: the weights are not finite and of no use"
+        )
     return model
+
+
+def best_psnr_of(folder: Path) -> float:
+    """The validation PSNR in dB of the best checkpoint kept in `folder`; -inf without any."""
+    best = tf.Variable(-np.inf, dtype=tf.float64, trainable=False)
+    restore_newest(folder, lambda path: read_all(tf.train.Checkpoint(best_psnr=best), {}, path))
+    return float(best.numpy())
 
 
 def checkpoint_folder(run_dir: str | Path, checkpoint: str = "latest") -> Path:

@@ -10,9 +10,9 @@ from pair_folders import coordinates, write_pairs
 from tensorflow.python.framework import kernels  # private: the only way to ask without a GPU
 
 from srn_tf.common.errors import InputError
-from srn_tf.data import CACHES, frames
-from srn_tf.data.frames import DeviceFrames, DiskFrames, make_frames
-from srn_tf.data.pipeline import crop_and_scale
+from srn_tf.data import CACHES, TrainingBatches, frames
+from srn_tf.data.caches import disk_cache_path, superseded
+from srn_tf.data.frames import DeviceFrames, DiskFrames
 
 SIZES = [(20, 24), (17, 19)]
 CROP = 16
@@ -32,10 +32,10 @@ def _cache_files(pairs):
 
 
 def test_disk_cache_reads_the_window_alone(pairs):
-    windows, y, x = _load(DiskFrames(pairs, CROP))
+    place, windows = _load(DiskFrames(pairs, CROP))
     expected = coordinates(*SIZES[1], 1)[1:17, 2:18]
     np.testing.assert_array_equal(windows, [expected, 255 - expected])
-    assert (int(y), int(x)) == (0, 0)
+    assert place == (0, CROP, CROP, 0, 0)
 
 
 def test_disk_cache_is_made_once(pairs, monkeypatch):
@@ -50,7 +50,7 @@ def test_disk_cache_is_made_once(pairs, monkeypatch):
 def test_changed_image_leads_to_another_disk_cache(pairs):
     DiskFrames(pairs, CROP)
     shutil.copy(pairs[1].sharp, pairs[1].blurred)
-    windows, *_ = _load(DiskFrames(pairs, CROP))
+    _, windows = _load(DiskFrames(pairs, CROP))
     np.testing.assert_array_equal(windows[0], windows[1])
     assert len(_cache_files(pairs)) == 2
 
@@ -59,6 +59,41 @@ def test_other_pairs_lead_to_another_disk_cache(pairs):
     DiskFrames(pairs, CROP)
     DiskFrames(pairs[1:], CROP)
     assert len(_cache_files(pairs)) == 2
+
+
+def test_caches_of_other_pairs_are_named_and_cleaned_when_asked(pairs, capsys):
+    DiskFrames(pairs, CROP)
+    (first,) = _cache_files(pairs)
+    assert f"making the disk cache {first}" in capsys.readouterr().out
+    foreign = first.with_name("notes.npy")
+    foreign.touch()
+    DiskFrames(pairs[1:], CROP)
+    said = capsys.readouterr().out
+    assert f"1 other cache (4.95e-06 GB) in {first.parent}: {first.name}" in said
+    assert superseded(disk_cache_path(pairs[1:])) == [first]
+    DiskFrames(pairs[1:], CROP, clean=True)
+    assert _cache_files(pairs) == sorted([disk_cache_path(pairs[1:]), foreign])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "another array"])
+def test_damaged_disk_cache_is_named_and_made_again(pairs, capsys, damage):
+    DiskFrames(pairs, CROP)
+    (path,) = _cache_files(pairs)
+    whole = path.read_bytes()
+    if damage == "another array":
+        np.save(path, np.zeros(7))
+    else:
+        path.write_bytes(whole[: len(whole) // 2] if damage == "truncated" else b"")
+    capsys.readouterr()
+    _load(DiskFrames(pairs, CROP))
+    assert f"the disk cache {path} is damaged" in capsys.readouterr().out
+    assert path.read_bytes() == whole
+
+
+def test_disk_cache_that_cannot_be_written_is_refused(pairs, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/.*npy cannot be written .*--cache_dir"):
+        DiskFrames(pairs, CROP, tmp_path / "file")
 
 
 def test_disk_cache_goes_where_it_is_told(pairs, tmp_path):
@@ -83,25 +118,27 @@ def test_full_disk_is_refused(pairs, monkeypatch):
 
 def test_unreadable_image_leaves_no_cache(pairs):
     pairs[0].sharp.write_bytes(pairs[0].sharp.read_bytes()[:-40])
-    for make in (lambda: DiskFrames(pairs, CROP), lambda: DeviceFrames(pairs, None)):
+    for make in (lambda: DiskFrames(pairs, CROP), lambda: DeviceFrames(pairs, [None])):
         with pytest.raises(InputError, match=r"sharp/000000\.png is unreadable or truncated"):
             make()
     assert _cache_files(pairs) == []
 
 
-def test_device_cache_gives_the_whole_pair(pairs):
-    source = DeviceFrames(pairs, "CPU:1")
-    for index, size in enumerate(SIZES):
-        pair, y, x = source.unpack(*_load(source, index))
-        expected = coordinates(*size, index)
-        np.testing.assert_array_equal(pair, [expected, 255 - expected])
-        assert (int(y), int(x)) == (1, 2)
+def test_device_cache_holds_all_pixels_and_sends_integers(pairs):
+    source = DeviceFrames(pairs, ["CPU:1"])
+    first = 0
+    for index, (height, width) in enumerate(SIZES):
+        (place,) = _load(source, index)
+        assert [int(value) for value in place] == [first, height, width, 1, 2]
+        places = first + np.arange(2 * height * width).reshape(2, height, width)
+        expected = coordinates(height, width, index)
+        np.testing.assert_array_equal(source.gather(places), [expected, 255 - expected])
+        first += 2 * height * width
 
 
 def test_device_cache_stays_on_its_device(pairs):
-    source = DeviceFrames(pairs, "CPU:1")
-    loaded = _load(source)
-    stage = tf.function(source.unpack).get_concrete_function(*loaded)
+    source = DeviceFrames(pairs, ["CPU:1"])
+    stage = tf.function(source.gather).get_concrete_function(tf.zeros([1], tf.int64))
     (captured,) = stage.captured_inputs
     assert captured.dtype == tf.resource  # not the frames themselves, which would travel
     assert "CPU:1" in captured.device
@@ -110,7 +147,7 @@ def test_device_cache_stays_on_its_device(pairs):
 def test_device_without_the_memory_is_refused(pairs, monkeypatch):
     monkeypatch.setattr(frames, "_free_host_memory", lambda: 4000)
     with pytest.raises(InputError, match=r"needs 4\.82e-06 GB of memory on CPU:1.*--cache=disk"):
-        DeviceFrames(pairs, "CPU:1")
+        DeviceFrames(pairs, ["CPU:1"])
 
 
 def test_device_that_runs_out_of_memory_is_refused(pairs, monkeypatch):
@@ -119,7 +156,7 @@ def test_device_that_runs_out_of_memory_is_refused(pairs, monkeypatch):
 
     monkeypatch.setattr(tf.raw_ops, "Empty", exhausted)
     with pytest.raises(InputError, match="--cache=disk"):
-        DeviceFrames(pairs, "CPU:1")
+        DeviceFrames(pairs, ["CPU:1"])
 
 
 def _without_gpu_kernel(function):
@@ -140,20 +177,39 @@ def _has_gpu_kernel(node):
     )
 
 
+def _on_the_host(function):
+    """The operations on whole windows whose GPU kernels would work in the host's memory."""
+    found = []
+    for op in function.graph.get_operations():
+        large = any(output.shape.rank and output.shape.rank > 2 for output in op.outputs)
+        if large and not any(
+            kernel.device_type in ("GPU", "DEFAULT")
+            and not set(kernel.host_memory_arg) & {"output", "z", "y"}
+            for kernel in kernels.get_registered_kernels_for_op(op.type).kernel
+        ):
+            found.append(op.type)
+    return found
+
+
 @pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("augment", [False, True])
-def test_every_operation_of_the_stage_has_a_gpu_kernel(pairs, cache, channels, augment):
-    source = make_frames(cache, pairs, crop_size=CROP, device=None, cache_dir=None)
-    loaded = [tf.TensorSpec([None] * part.ndim, part.dtype) for part in _load(source)]
-    turn = tf.TensorSpec([3], tf.int32) if augment else None
-
-    def stage(loaded, turn):
-        return crop_and_scale(*source.unpack(*loaded), turn, crop_size=CROP, channels=channels)
-
-    function = tf.function(stage).get_concrete_function(loaded, turn)
-    assert {"StridedSlice", "Cast"} <= {op.type for op in function.graph.get_operations()}
+def test_every_operation_of_the_crop_has_a_gpu_kernel(pairs, cache, channels, augment):
+    batches = TrainingBatches(
+        pairs,
+        batch_size=2,
+        crop_size=CROP,
+        channels=channels,
+        seed=0,
+        augment=augment,
+        cache=cache,
+    )
+    function = tf.function(batches.crop).get_concrete_function(*batches.dataset().element_spec)
+    types = {op.type for op in function.graph.get_operations()}
+    assert {"Cast", "Mul", "AddV2"} <= types
+    assert types & {"GatherV2", "ResourceGather"}
     assert _without_gpu_kernel(function) == []
+    assert _on_the_host(function) == []
 
 
 def test_operation_without_a_gpu_kernel_would_be_found():

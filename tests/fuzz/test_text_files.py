@@ -22,7 +22,7 @@ from srn_tf.evaluation.sources import prediction_path
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.run import check_same_configuration
+from srn_tf.training.identity import check_same_configuration
 from srn_tf.weights.run_folder import checkpoint_steps, read_config, restore_newest, write_config
 
 pytestmark = pytest.mark.fuzz

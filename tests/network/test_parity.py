@@ -92,7 +92,7 @@ class LogEveryStep(keras.callbacks.Callback):
         self.steps = []
 
     def on_train_batch_end(self, batch, logs=None):
-        self.steps.append(dict(logs))
+        self.steps.append(self.model.take_logs())
 
     def __getitem__(self, name):
         return np.array([step[name] for step in self.steps])
@@ -116,7 +116,7 @@ def trained(name, source, clip_norm, blurred, sharp):
     images = [array.astype(np.float32) / 255 for array in (blurred, sharp)]
     if variant.channels == 1:
         images = [tf.image.rgb_to_grayscale(image).numpy() for image in images]
-    data = tf.data.Dataset.from_tensor_slices((*images, np.zeros((STEPS, 2), np.int64)))
+    data = tf.data.Dataset.from_tensor_slices(tuple(images))
     logs = LogEveryStep()
     trainer.fit(data, steps_per_epoch=STEPS, callbacks=[logs], verbose=0)
     return trainer.net, images[0][0], logs

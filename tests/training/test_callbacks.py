@@ -5,15 +5,33 @@ from types import SimpleNamespace
 import tensorflow as tf
 
 from srn_tf.training.callbacks import RunLog, read_metrics
+from srn_tf.training.waiting import Waiting
 
 
-def test_means_leave_out_the_steps_that_were_left_out(tmp_path):
-    log = RunLog(tmp_path, start_step=0, total_steps=4, batch_size=2, every=4)
-    log.set_model(SimpleNamespace(skipped=tf.Variable(1), data_seconds=0.0))
+def test_a_line_is_written_at_the_first_step_every_few_and_at_the_end(tmp_path, capsys):
+    means = iter([7.0, 2.0, 3.0, 5.0])
+    taken = []
+
+    def take_logs():
+        taken.append(next(means))
+        return {
+            "loss": taken[-1],
+            "loss_scale1": taken[-1],
+            "gain_scale1": 0.25,
+            "psnr": 20.0,
+            "learning_rate": 1e-4,
+        }
+
+    log = RunLog(tmp_path, start_step=3, total_steps=10, batch_size=2, every=4)
+    log.set_model(SimpleNamespace(skipped=tf.Variable(1), waiting=Waiting(), take_logs=take_logs))
     log.on_train_begin()
-    for batch, loss in enumerate([7.0, 1.0, float("nan"), 3.0]):
+    for batch in range(7):
         log.on_train_batch_begin(batch)
-        log.on_train_batch_end(batch, {"loss": loss, "psnr": 20.0, "learning_rate": 1e-4})
-    first, last = read_metrics(tmp_path / "metrics.csv")
-    assert (first["step"], first["loss"]) == (1, 7.0)
-    assert (last["step"], last["loss"], last["skipped"]) == (4, 2.0, 1)
+        log.on_train_batch_end(batch)
+        log.on_train_batch_begin(batch)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [(row["step"], row["loss"]) for row in rows] == [(4, 7.0), (8, 2.0), (10, 3.0)]
+    assert all(row["images_per_second"] > 0 and row["skipped"] == 1 for row in rows)
+    said = capsys.readouterr().out
+    assert "gain +0.25 dB" in said
+    assert "skipped 1" in said

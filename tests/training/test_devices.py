@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
-from srn_tf.training.devices import is_multi_worker, make_strategy
+from srn_tf.training import devices
+from srn_tf.training.devices import is_multi_worker, make_strategy, prepare_gpus
 
 WORKERS = {"worker": ["localhost:1", "localhost:2"]}
 
@@ -36,10 +37,33 @@ def test_auto_joins_the_workers_of_tf_config(monkeypatch):
         ({"cluster": {**WORKERS, "chief": ["localhost:3"]}}, "jobs of the type 'chief'"),
         ({"cluster": WORKERS}, "must tell which of the 2 workers this is"),
         ({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}, "must tell which"),
-        ({"cluster": []}, "not the JSON that TensorFlow expects"),
+        ({"cluster": []}, "'cluster' must be of type dict"),
+        ({"cluster": {"worker": "localhost:1"}}, "'worker' must be of type list"),
+        ({"cluster": {"worker": [1, 2]}}, "must list addresses"),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": "0"}}, "'index' must be of type"),
+        ({"cluster": WORKERS, "task": 3}, "'task' must be of type dict"),
     ],
 )
 def test_unusable_tf_config_is_refused(monkeypatch, config, message):
     set_config(monkeypatch, **config)
     with pytest.raises(InputError, match=message):
         make_strategy("auto")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "3"])
+def test_tf_config_that_is_no_object_is_refused(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match="TF_CONFIG"):
+        is_multi_worker("auto")
+
+
+def test_a_gpu_that_tensorflow_does_not_see_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(devices, "has_nvidia_gpu", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    prepare_gpus(tf32=True, memory_growth=True)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "NVIDIA GPU that TensorFlow does not see" in line
+    monkeypatch.setattr(devices, "has_nvidia_gpu", lambda: False)
+    prepare_gpus(tf32=False, memory_growth=False)
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+    assert capsys.readouterr().out == ""

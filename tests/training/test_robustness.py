@@ -2,6 +2,7 @@
 
 import random
 import resource
+import shutil
 import signal
 import time
 
@@ -12,9 +13,11 @@ import tensorflow as tf
 
 from data_tools.scenes import make_demo
 from srn_tf.common.errors import RunError
+from srn_tf.data import TrainingBatches
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
+from srn_tf.training.step import Trainer
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_steps, restore_newest
 
 
@@ -110,7 +113,7 @@ def weights(run_dir, step):
     return {
         name: reader.get_tensor(name)
         for name in reader.get_variable_to_shape_map()
-        if name.startswith(("net/", "optimizer/", "average/", "step/", "skipped/", "best_psnr/"))
+        if name.startswith(("net/", "optimizer/", "average/", "step/", "skipped/"))
     }
 
 
@@ -156,18 +159,14 @@ def test_killed_and_resumed_runs_end_with_the_same_bits(data, tmp_path):
 
 def poisoned(monkeypatch, victim):
     """Makes the pixels of one pair NaN, as no image file could."""
-    import srn_tf.training.run as module
+    original = TrainingBatches.crop
 
-    original = module.training_batches
+    def crop(self, table, *pixels):
+        blurred, sharp = original(self, table, *pixels)
+        bad = tf.reshape(table[:, -1] == victim, [-1, 1, 1, 1])
+        return tf.where(bad, np.nan, blurred), sharp
 
-    def batches(*args, **kwargs):
-        def poison(blurred, sharp, index):
-            bad = tf.reshape(index == victim, [-1, 1, 1, 1])
-            return tf.where(bad, np.nan, blurred), sharp, index
-
-        return original(*args, **kwargs).map(poison)
-
-    monkeypatch.setattr(module, "training_batches", batches)
+    monkeypatch.setattr(TrainingBatches, "crop", crop)
 
 
 def tiny_config(data):
@@ -176,17 +175,46 @@ def tiny_config(data):
     )
 
 
-def test_nonfinite_step_stops_names_the_file_and_keeps_the_weights(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("log_every", [1, 6])
+def test_nonfinite_step_stops_names_the_file_and_keeps_the_weights(
+    data, tmp_path, monkeypatch, log_every
+):
     poisoned(monkeypatch, victim=4)
-    options = RunOptions(max_steps=6, checkpoint_every=1)
+    options = RunOptions(max_steps=6, log_every=log_every, validate_every=0)
     with pytest.raises(RunError, match=r"step (\d+): .*not finite") as caught:
         train(tiny_config(data), options, tmp_path)
     names = sorted((data / "train").glob("*/blur/*.png"))
     assert str(names[4]) in str(caught.value)
-    step = checkpoint_steps(tmp_path / "checkpoints")[0] if list(tmp_path.glob("*/*.index")) else 0
+    (step,) = checkpoint_steps(tmp_path / "checkpoints")  # in seed 0, pair 4 is not in the first
     assert f"step {step + 1}:" in str(caught.value)
-    for value in weights(tmp_path, step).values() if step else ():
+    for value in weights(tmp_path, step).values():
         assert not np.any(np.isnan(value))
+
+
+def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch):
+    original = Trainer.update_step
+
+    def overflow(self, gradients):
+        original(self, gradients)
+        last = self.net.variables[-1]
+        bad = tf.where(self.step >= 2, np.inf, 0.0)  # the third update
+        last.assign_add(tf.fill(last.shape, bad))
+
+    monkeypatch.setattr(Trainer, "update_step", overflow)
+    options = RunOptions(max_steps=8, checkpoint_every=2, validate_every=0)
+    with pytest.raises(RunError, match="were not saved"):
+        train(tiny_config(data), options, tmp_path)
+    assert checkpoint_steps(tmp_path / "checkpoints") == [2]
+
+
+def test_a_copy_of_a_checkpoint_is_none(tmp_path):
+    checkpoints, _ = make_checkpoints(tmp_path, steps=[3])
+    for path in list(tmp_path.glob("step-3.*")):
+        shutil.copy(path, path.with_name(path.name.replace("step-3", "step-900 (copy)")))
+    (tmp_path / "step-.index").touch()
+    (tmp_path / "step-0x7.index").touch()
+    assert checkpoint_steps(tmp_path) == [3]
+    assert checkpoints.restore() == 3
 
 
 def test_skip_nonfinite_goes_on_and_counts(data, tmp_path, monkeypatch, capsys):

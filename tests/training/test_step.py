@@ -9,16 +9,11 @@ import tensorflow as tf
 from srn_tf.common.keras import keras
 from srn_tf.network.variants import TABLE1, VARIANTS
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import NonFiniteStep, make_optimizer, make_trainer
+from srn_tf.training.optimizer import make_optimizer
+from srn_tf.training.step import NonFiniteStep, NonFiniteWeights, make_trainer
 
 TINY = dataclasses.replace(VARIANTS["SR-EDRB1"], name="tiny", scales=2, published=None)
 RATE = 1e-3
-
-
-@pytest.fixture(autouse=True)
-def float32_afterwards():
-    yield
-    keras.mixed_precision.set_global_policy("float32")
 
 
 @pytest.fixture
@@ -36,11 +31,10 @@ def trainer_for(variant=TINY, options=None, **fields):
 
 
 def batches(count=1, channels=3, size=2, side=32):
-    """Blurred and sharp images and indices of `count` batches, as arrays."""
+    """Blurred and sharp images of `count` batches, as arrays."""
     rng = np.random.default_rng(0)
     shape = (count, size, side, side, channels)
-    blurred, sharp = (rng.uniform(0, 1, shape).astype(np.float32) for _ in range(2))
-    return blurred, sharp, np.arange(count * size, dtype=np.int64).reshape(count, size)
+    return tuple(rng.uniform(0, 1, shape).astype(np.float32) for _ in range(2))
 
 
 class Recorder(keras.callbacks.Callback):
@@ -51,7 +45,7 @@ class Recorder(keras.callbacks.Callback):
         self.logs, self.weights, self.averages = [], [], []
 
     def on_train_batch_end(self, batch, logs=None):
-        self.logs.append(dict(logs))
+        self.logs.append(self.model.take_logs())
         self.weights.append(self.model.net.get_weights())
         if self.model.average is not None:
             self.averages.append(self.model.average.get_weights())
@@ -74,10 +68,9 @@ def plain_gradients(trainer, blurred, sharp):
     return [g.numpy() for g in tape.gradient(loss, trainer.net.trainable_variables)]
 
 
-def step_gradients(trainer, blurred, sharp, index, wrap=lambda function: function):
-    logs, gradients = wrap(trainer.gradient_step)(
-        tf.constant(blurred), tf.constant(sharp), tf.constant(index), tf.constant(False)
-    )
+def step_gradients(trainer, blurred, sharp, wrap=lambda function: function):
+    values, _, gradients = wrap(trainer.gradient_step)(tf.constant(blurred), tf.constant(sharp))
+    logs = dict(zip(trainer.log_names, values.numpy()))
     return logs, [gradient.numpy() for gradient in gradients]
 
 
@@ -95,9 +88,9 @@ def test_gradients_of_the_recurrent_module_alone_are_clipped_to_a_global_norm_of
     trainer = trainer_for(dataclasses.replace(TINY, recurrent=recurrent))
     last = trainer.net.nets[0].out_block.conv
     last.bias.assign_add(tf.fill(last.bias.shape, 300.0))  # far off: large gradients
-    (blurred,), (sharp,), (index,) = batches()
+    (blurred,), (sharp,) = batches()
     expected = plain_gradients(trainer, blurred, sharp)
-    logs, found = step_gradients(trainer, blurred, sharp, index)
+    logs, found = step_gradients(trainer, blurred, sharp)
     chosen = is_recurrent(trainer)
     assert sum(chosen) == (6 if recurrent == "conv_rnn" else 2)
     norm = global_norm([g for g, here in zip(expected, chosen) if here])
@@ -112,9 +105,9 @@ def test_gradients_of_the_recurrent_module_alone_are_clipped_to_a_global_norm_of
 @pytest.mark.usefixtures("eager")
 def test_small_gradients_are_left_as_they_are():
     trainer = trainer_for(dataclasses.replace(TINY, recurrent="conv_rnn"))
-    (blurred,), (sharp,), (index,) = batches()
+    (blurred,), (sharp,) = batches()
     expected = plain_gradients(trainer, blurred, sharp)
-    logs, found = step_gradients(trainer, blurred, sharp, index)
+    logs, found = step_gradients(trainer, blurred, sharp)
     assert 0 < logs["recurrent_gradient_norm"] < 3
     for gradient, wanted in zip(found, expected):
         np.testing.assert_allclose(gradient, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
@@ -125,8 +118,8 @@ def test_clip_norm_of_0_clips_nothing():
     trainer = trainer_for(clip_norm=0.0)
     last = trainer.net.nets[0].out_block.conv
     last.bias.assign_add(tf.fill(last.bias.shape, 3000.0))
-    (blurred,), (sharp,), (index,) = batches()
-    logs, found = step_gradients(trainer, blurred, sharp, index)
+    (blurred,), (sharp,) = batches()
+    logs, found = step_gradients(trainer, blurred, sharp)
     norm = global_norm([g for g, here in zip(found, is_recurrent(trainer)) if here])
     assert norm > 6
     np.testing.assert_allclose(logs["recurrent_gradient_norm"], norm, rtol=1e-4)
@@ -184,7 +177,7 @@ def test_logged_learning_rates_follow_the_schedule_to_its_end():
 
 
 @pytest.mark.usefixtures("eager")
-def test_logs_hold_the_loss_its_scales_and_the_psnr_of_the_clipped_finest_prediction():
+def test_logs_hold_the_loss_its_scales_and_the_psnr_and_gain_of_the_clipped_prediction():
     trainer = trainer_for()
     arrays = batches()
     finest, coarsest = (prediction.numpy() for prediction in trainer.net(arrays[0][0]))
@@ -197,6 +190,8 @@ def test_logs_hold_the_loss_its_scales_and_the_psnr_of_the_clipped_finest_predic
         "psnr": np.mean(-10 * np.log10(errors)),
     }
     expected["loss"] = expected["loss_scale1"] + expected["loss_scale2"]
+    before = np.mean((arrays[0][0] - sharp) ** 2, axis=(1, 2, 3))
+    expected["gain_scale1"] = np.mean(10 * np.log10(before / errors))
     (logs,) = fit(trainer, arrays).logs
     for name, value in expected.items():
         assert logs[name] == pytest.approx(value, rel=1e-4)
@@ -236,16 +231,26 @@ def with_a_hole(arrays, step):
     return (blurred, *arrays[1:])
 
 
-def test_nonfinite_step_is_reported_with_its_pairs_before_it_touches_a_weight():
+@pytest.mark.parametrize("hole", [0, 1])
+def test_a_step_that_is_not_finite_latches_before_it_touches_a_weight(hole):
     trainer = trainer_for(ema_decay=0.9)
-    before = trainer.net.get_weights(), trainer.average.get_weights()
-    with pytest.raises(NonFiniteStep, match="not finite") as caught:
-        fit(trainer, with_a_hole(batches(), step=0))
-    np.testing.assert_array_equal(caught.value.indices, [0, 1])
-    assert caught.value.step == 1
-    after = trainer.net.get_weights(), trainer.average.get_weights()
-    tf.nest.map_structure(np.testing.assert_array_equal, before, after)
-    assert int(trainer.optimizer.iterations.numpy()) == 0
+    recorder = fit(trainer, with_a_hole(batches(4), step=hole))
+    with pytest.raises(NonFiniteStep, match=f"step {hole + 1}: loss or gradient is not finite"):
+        trainer.check()
+    assert int(trainer.step.numpy()) == int(trainer.optimizer.iterations.numpy()) == hole
+    kept = recorder.weights[hole:], recorder.averages[hole:]
+    for later in (*kept[0][1:], *kept[1][1:]):  # the good batches after it do nothing either
+        expected = kept[0][0] if any(later is one for one in kept[0]) else kept[1][0]
+        for array, wanted in zip(later, expected):
+            np.testing.assert_array_equal(array, wanted)
+
+
+def test_weights_that_an_update_has_spoilt_are_found():
+    trainer = trainer_for()
+    trainer.check()
+    trainer.net.variables[3].assign(tf.fill(trainer.net.variables[3].shape, np.inf))
+    with pytest.raises(NonFiniteWeights, match="step 0 or one shortly before"):
+        trainer.check()
 
 
 def test_skipped_steps_are_counted_and_leave_the_weights():

@@ -1,0 +1,80 @@
+"""A trial of a run: everything once, in a temporary folder, and what that predicts of the whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import tqdm
+
+from srn_tf.data.caches import disk_cache_path, gigabytes
+from srn_tf.training.callbacks import read_metrics
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.devices import make_strategy, prepare_gpus
+from srn_tf.training.identity import check_same_configuration
+from srn_tf.training.run import Run, fit, open_run
+
+_STEPS = 5  # of which the first also builds the graph
+
+
+def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> None:
+    """Tries data, steps, a validation and a checkpoint; predicts time and disk; writes nothing.
+
+    The disk and device caches are not made: the trial reads image files.
+
+    Raises:
+      InputError: as `srn_tf.training.run.train`.
+      RunError: as there.
+    """
+    check_same_configuration(Path(run_dir), config)
+    prepare_gpus(tf32=options.tf32, memory_growth=options.memory_growth)
+    trial = dataclasses.replace(
+        options,
+        max_steps=_STEPS,
+        log_every=1,
+        checkpoint_every=_STEPS,
+        validate_every=_STEPS,
+        cache="none",
+        profile=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = open_run(config, trial, Path(folder) / "run", make_strategy(options.strategy))
+        fit(run)
+        print(_prediction(run, options))
+    print(f"dry run: everything works; nothing was written to {run_dir}")
+
+
+def _prediction(run: Run, options: RunOptions) -> str:
+    config, images = run.config, run.data.held_out or run.data.test
+    steps = options.max_steps or config.decay_steps
+    rows = [row for row in read_metrics(run.folder / "metrics.csv") if "images_per_second" in row]
+    per_step = statistics.median(config.batch_size / row["images_per_second"] for row in rows[1:])
+    waiting = statistics.median(row["data_wait"] for row in rows[1:])
+    validations = steps // options.validate_every if options.validate_every else 0
+    seconds = steps * per_step
+    if images:
+        began = time.perf_counter()
+        run.deblurrer.scores(images[0])
+        seconds += validations * len(images) * (time.perf_counter() - began)
+    checkpoints = run.folder / "checkpoints"
+    checkpoint = sum(path.stat().st_size for path in checkpoints.glob("step-*"))
+    disk = checkpoint * (options.keep_checkpoints + bool(run.data.held_out))
+    lines = [
+        f"{1 / per_step:.3g} steps/s with --cache=none, of which {waiting:.0%} waits for data",
+        f"{steps} steps and {validations} validations: {_duration(seconds)}",
+        f"checkpoints: {gigabytes(disk)}",
+    ]
+    if options.cache == "disk":
+        pixels = sum(2 * height * width for height, width in (p.size for p in run.data.train))
+        place = disk_cache_path(run.data.train, options.cache_dir)
+        there = "is there" if place.exists() else "will be made"
+        lines.append(f"disk cache: {gigabytes(3 * pixels)}, {place} {there}")
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 24 * 3600)
+    return f"{days} days " * (days > 0) + tqdm.tqdm.format_interval(rest)

@@ -1,0 +1,157 @@
+"""Whole images while training: how well the weights do, and which checkpoint is the best.
+
+What is validated on is a choice that the paper leaves open. Its recipe trains on all pairs, so by
+default the images are those of the test split: they draw a curve and choose nothing, since a
+checkpoint chosen on the images it is then scored on would look better than it is. With --hold_out
+whole sequences of the training split are kept out of training; validation is on them, and the
+checkpoint that does best there is kept as `checkpoints/best`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from srn_tf.common.errors import OutOfMemory
+from srn_tf.data import Pair
+from srn_tf.evaluation.metrics import Scores, scores
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.media.images import read_rgb
+from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.variants import Variant
+from srn_tf.training.callbacks import AtSteps, RunLog
+from srn_tf.training.devices import sum_over_workers, worker
+from srn_tf.weights.run_folder import Checkpoints
+
+_TILES = (None, 512, 256, 128)  # None: as large as usual
+
+
+class TrainedDeblurrer:
+    """Deblurs with the weights that a training has reached, beside it in memory.
+
+    The weights are copied into a network that computes in float32, as every other command will do
+    it, whatever type the training computes in. Where memory does not suffice, tiles become smaller.
+    Made outside the scope of the distribution strategy.
+    """
+
+    def __init__(self, variant: Variant):
+        self._net = build_model(variant)
+        self._smaller = iter(_TILES)
+        self._deblurrer = Deblurrer(self._net, next(self._smaller))
+
+    def take_weights(self, net: ScaleRecurrentNet) -> None:
+        """From now on deblurs with the present weights of `net`."""
+        self._net.set_weights(net.get_weights())
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """As `Deblurrer`; raises OutOfMemory when the smallest tiles do not fit either."""
+        while True:
+            try:
+                return self._deblurrer(image)
+            except OutOfMemory:
+                tile = next(self._smaller, None)
+                if tile is None:
+                    raise
+                self._deblurrer = Deblurrer(self._net, tile)
+
+    def scores(self, pair: Pair) -> tuple[Scores, Scores]:
+        """PSNR and SSIMs of the blurred and of the deblurred image of a pair."""
+        blurred, sharp = read_rgb(pair.blurred), read_rgb(pair.sharp)
+        return scores(blurred, sharp), scores(self(blurred), sharp)
+
+
+class Validation(AtSteps):
+    """Scores whole images every `every` steps and keeps the best checkpoint, where that is wanted.
+
+    One image is tried before the first step, so that a lack of memory is known at once. A
+    validation that finds no memory is reported and left out; it never ends a training. With several
+    workers each scores its share, so that every image counts exactly once.
+
+    Args:
+      start_step: where the run goes on.
+      every: steps between validations; 0 is never.
+      pairs: what to score.
+      deblurrer: what deblurs them.
+      log: gets the mean PSNR, its gain over the blurred images and SSIM (MATLAB's, as in the
+        paper), and example crops; None on workers that log nothing.
+      best: checkpoints of the best PSNR; None where none is to be chosen.
+      best_psnr: variable with the best PSNR so far, in dB, part of these checkpoints.
+    """
+
+    def __init__(
+        self,
+        start_step: int,
+        every: int,
+        pairs: Sequence[Pair],
+        deblurrer: TrainedDeblurrer,
+        log: RunLog | None,
+        best: Checkpoints | None,
+        best_psnr: tf.Variable,
+    ):
+        super().__init__(start_step, every)
+        self.pairs, self.deblurrer, self.log = pairs, deblurrer, log
+        self.best, self.best_psnr = best, best_psnr
+
+    def on_train_begin(self, logs=None):
+        if self.every:
+            try:
+                self.deblurrer(read_rgb(self.pairs[0].blurred))
+            except OutOfMemory as error:
+                self._say(f"validation will have to be left out: {error}")
+
+    def act(self, step: int) -> None:
+        """Scores, says and records them, and saves the best checkpoint when these are the best."""
+        self.deblurrer.take_weights(self.model.inference_net())
+        means = self._means()
+        if not all(map(math.isfinite, means.values())):
+            self._say(f"step {step}: validation left out, out of memory")
+            return
+        is_best = self.best is not None and means["validation_psnr"] > float(self.best_psnr)
+        if is_best:
+            self.best_psnr.assign(means["validation_psnr"])
+        if self.log is None:
+            return
+        self._say(
+            f"step {step}: validation on {len(self.pairs)} images  "
+            f"psnr {means['validation_psnr']:.2f} ({means['validation_gain']:+.2f} dB)  "
+            f"ssim {means['validation_ssim']:.4f}" + ("  (best so far)" if is_best else "")
+        )
+        self.log.add(step, means)
+        self.log.add_images(step, "blurred, deblurred, sharp", self._examples())
+        if is_best:
+            self.best.save(step)
+
+    def _means(self) -> dict[str, float]:
+        """Over the images of all workers; NaN when one of them found no memory."""
+        strategy = self.model.distribute_strategy
+        number, count = worker(strategy)
+        sums = np.zeros(3)
+        try:
+            for pair in self.pairs[number::count]:
+                before, after = self.deblurrer.scores(pair)
+                sums += [after.psnr, after.psnr - before.psnr, after.ssim_matlab]
+        except OutOfMemory:
+            sums[:] = np.nan
+        names = ("validation_psnr", "validation_gain", "validation_ssim")
+        sums = [sum_over_workers(strategy, one) for one in sums]
+        return {name: one / len(self.pairs) for name, one in zip(names, sums)}
+
+    def _say(self, line: str) -> None:
+        if self.log is not None:
+            self.log.say(line)
+
+    def _examples(self, count: int = 4, side: int = 256) -> np.ndarray:
+        """Triptychs of centre crops of the first images, uint8 `[count, side, 3 * side, 3]`."""
+        triptychs = []
+        for pair in self.pairs[:count]:
+            side = min(side, *pair.size)
+            y, x = ((size - side) // 2 for size in pair.size)
+            blurred, sharp = (
+                read_rgb(path)[y : y + side, x : x + side] for path in (pair.blurred, pair.sharp)
+            )
+            triptychs.append(np.hstack([blurred, self.deblurrer(blurred), sharp]))
+        side = min(len(triptych) for triptych in triptychs)
+        return np.stack([triptych for triptych in triptychs if len(triptych) == side])
