@@ -15,10 +15,11 @@ import tensorflow as tf
 def resize(images: tf.Tensor, size: tf.Tensor | tuple[int, int], rule: str) -> tf.Tensor:
     """Bilinear resize to `size` (height, width) under `rule`, "half_pixel" or "legacy".
 
-    The dtype is kept (the kernel itself always returns float32).
+    The dtype is kept. The kernel itself always returns float32, and the gradient that XLA has for
+    it does too, even of float16 images: so it is given float32.
     """
     resized = tf.raw_ops.ResizeBilinear(
-        images=images, size=size, half_pixel_centers=rule == "half_pixel"
+        images=tf.cast(images, tf.float32), size=size, half_pixel_centers=rule == "half_pixel"
     )
     return tf.cast(resized, images.dtype)
 

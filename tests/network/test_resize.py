@@ -71,3 +71,16 @@ def test_sizes_may_be_unknown_when_tracing(images):
     for operator in (halve, double):
         graph = tf.function(operator).get_concrete_function(unknown, "half_pixel")
         np.testing.assert_array_equal(graph(tf.constant(images)), operator(images, "half_pixel"))
+
+
+def test_float16_has_gradients_under_xla():
+    images = tf.random.stateless_uniform([1, 2, 2, 3], [0, 0], dtype=tf.float16)
+
+    @tf.function(jit_compile=True)
+    def gradient(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            doubled = double(images, "half_pixel")
+        return tape.gradient(doubled, images)
+
+    np.testing.assert_array_equal(gradient(images), np.full((1, 2, 2, 3), 4))
