@@ -16,6 +16,7 @@ from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.dataset import RunData
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
+_WRITTEN = ("checkpoints", "metrics.csv", "curves.png", "comparison.png")
 _PATHS = ("data_dir", "init_from")  # compared by what they hold
 
 
@@ -23,10 +24,16 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
     """Checks that `run_dir`, where it is a run folder, was made with this configuration.
 
     Raises:
-      InputError: it differs in a field, which the message names, holds imported weights, or its
-        config.json is not what a training writes.
+      InputError: it differs in a field, which the message names, holds imported weights or files
+        of somebody else that a run would replace, or its config.json is not what a training writes.
     """
     if not (run_dir / CONFIG).exists():
+        for name in _WRITTEN:
+            if (run_dir / name).exists():
+                raise InputError(
+                    f"{run_dir / name} was not made by a run, as there is no {CONFIG} beside it: "
+                    "choose another --run_dir"
+                )
         return
     content = read_config(run_dir)
     if content.get("training") is None:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from data_tools.scenes import make_demo
-from srn_tf.common.errors import RunError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.data import TrainingBatches
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
@@ -222,3 +222,12 @@ def test_skip_nonfinite_goes_on_and_counts(data, tmp_path, monkeypatch, capsys):
     train(tiny_config(data), RunOptions(max_steps=6, skip_nonfinite=True, log_every=1), tmp_path)
     assert "skipped 2" in capsys.readouterr().out  # pair 4 stands in one of three steps an epoch
     assert not any(np.any(np.isnan(value)) for value in weights(tmp_path, 6).values())
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "curves.png", "comparison.png", "checkpoints/a"])
+def test_a_folder_with_files_of_somebody_else_is_no_run_folder(data, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("of somebody else")
+    with pytest.raises(InputError, match="was not made by a run"):
+        train(tiny_config(data), RunOptions(max_steps=1), tmp_path)
+    assert (tmp_path / name).read_text() == "of somebody else"
