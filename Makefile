@@ -2,7 +2,8 @@
 VARIANT ?= SR-EDRB3
 DATA ?=
 ARGS ?=
-PYTHON := .venv/bin/python
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
 DEMO_DATA := data/demo
 
 # Without DATA: the demo data and its short schedule.
@@ -10,15 +11,19 @@ ifeq ($(DATA),)
 DATA_READY := demo-data
 DATA_FLAGS := --data_dir=$(DEMO_DATA) --preset=demo
 else
-DATA_READY := .venv/.base
+DATA_READY := $(VENV)/.base
 DATA_FLAGS := --data_dir="$(DATA)"
 endif
 ifneq ($(RUN),)
 RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
+# Network, training step, the authors' recordings, export, bytes of the demo, older checkpoints.
+LINE_TESTS := tests/network/test_model.py tests/network/test_parity.py tests/training/test_step.py \
+	tests/exporting tests/data_tools/test_demo.py tests/weights
+
 .DEFAULT_GOAL := help
-.PHONY: help install train ablation demo-data benchmark test test-robust test-gpu test-web lint clean
+.PHONY: help install train ablation demo-data benchmark test test-line test-robust test-gpu test-web lint clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -26,6 +31,7 @@ help: ## list targets and variables
 	@echo "Variables:"
 	@echo "  VARIANT=SR-EDRB3     SS SC wo-R RNN SR-Flat SR-RB SR-ED SR-EDRB1 SR-EDRB2 SR-EDRB3 SRN lstm gray color SR-EDRB3-GRU SR-EDRB3-Deconv SR-EDRB3-SubPixel"
 	@echo "  DATA=/path/GOPRO_Large   train or score on it with the paper's schedule (default: demo data)"
+	@echo "  PY=python3.13        Python for .venv, 3.9 to 3.13 (default: the first found, from 3.11 on)"
 	@echo "  RUN=runs/NAME        run folder (default: runs/VARIANT)"
 	@echo '  ARGS="--flag=..."    more flags for the command; --help after `$(PYTHON) -m srn_tf.train` lists them'
 
@@ -35,56 +41,73 @@ train: $(DATA_READY) ## train VARIANT, on the demo data or on DATA
 ablation: $(DATA_READY) ## train and score all ten variants: Table 1 in results/ablation
 	$(PYTHON) -m experiments.ablation $(DATA_FLAGS) $(ARGS)
 
-demo-data: .venv/.base ## render the demo data from photographs that scikit-image ships
+demo-data: $(VENV)/.base ## render the demo data from photographs that scikit-image ships
 	$(PYTHON) -m data_tools.demo --output=$(DEMO_DATA)
 
-benchmark: .venv/.base ## measure the speed of the data pipeline and of training options
+benchmark: $(VENV)/.base ## measure the speed of the data pipeline and of training options
 	$(PYTHON) -m experiments.benchmark $(or $(ARGS),data)
 
-test: .venv/.test ## lint and run the tests (under 10 minutes on 2 cores)
+test: $(VENV)/.test ## lint and run the tests (under 10 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest -m "not robust and not web" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
-test-robust: .venv/.test ## kill every command, fill its disk, run it twice at once (an hour)
+test-line: $(VENV)/.test ## the tests that another line of TensorFlow might break (minutes)
+	$(PYTHON) -m pytest $(LINE_TESTS) $(ARGS)
+
+test-robust: $(VENV)/.test ## kill every command, fill its disk, run it twice at once (an hour)
 	$(PYTHON) -m pytest -m robust $(ARGS)
 
-test-web: .venv/.web ## drop photographs on the page in a real browser (needs Chromium)
+test-web: $(VENV)/.web ## drop photographs on the page in a real browser (needs Chromium)
 	$(PYTHON) -m pytest -m web tests/serving $(ARGS)
 
-fuzz: .venv/.test ## read thousands of damaged files: nothing but a refusal may come out (minutes)
+fuzz: $(VENV)/.test ## read thousands of damaged files: nothing but a refusal may come out (minutes)
 	$(PYTHON) -m pytest -m fuzz -rP $(ARGS)
 
-test-gpu: .venv/.test ## for owners of a GPU: parity, mixed precision, placement, speed
+test-gpu: $(VENV)/.test ## for owners of a GPU: parity, mixed precision, placement, speed
 	SRN_TEST_GPU=1 $(PYTHON) -m pytest -m gpu -s tests/gpu $(ARGS)
 
-install: .venv/.base ## only create .venv
+install: $(VENV)/.base ## only create .venv
 
 clean: ## remove .venv and caches; data, runs and results stay
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache *.egg-info
 
-# The interpreter is looked for only when .venv has to be made.
-.venv/.python:
+# The interpreter is looked for only when the environment has to be made: by name, and where pyenv
+# keeps them, whose shims fail for versions that are not chosen.
+PYTHONS := $(or $(PY),python3.11 python3.12 python3.13 python3.10 python3.9 python3)
+SUITS := import sys, venv, ensurepip; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))
+ifneq ($(PY),)
+ifneq ($(PY),$(shell cat $(VENV)/.python 2>/dev/null))
+.PHONY: $(VENV)/.python
+endif
+endif
+
+$(VENV)/.python:
 	@set -e; \
-	for python in python3.11 python3.10 python3.9 python3; do \
-	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; then \
-	    echo "creating .venv with $$python"; $$python -m venv --clear .venv; touch $@; exit 0; \
-	  fi; \
+	for name in $(PYTHONS); do \
+	  for python in $$name "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/$$name; do \
+	    if $$python -c '$(SUITS)' 2>/dev/null; then \
+	      echo "creating $(VENV) with $$($$python --version)"; \
+	      $$python -m venv --clear $(VENV); echo "$(PY)" > $@; exit 0; \
+	    fi; \
+	  done; \
 	done; \
 	if command -v uv >/dev/null; then \
-	  echo "creating .venv with uv"; rm -rf .venv; uv venv --seed --python 3.11 .venv; touch $@; exit 0; \
+	  echo "creating $(VENV) with uv"; rm -rf $(VENV); \
+	  uv venv --seed --python $(or $(PY),3.11) $(VENV); echo "$(PY)" > $@; exit 0; \
 	fi; \
-	echo "error: no Python 3.9, 3.10 or 3.11 with venv found: install python3.11 and python3.11-venv, or uv" >&2; exit 1
+	echo "error: $(or $(PY),Python 3.9 to 3.13) with venv is not found: install" \
+	  "$(or $(PY),python3.11) and $(or $(PY),python3.11)-venv, or uv" >&2; exit 1
 
-.venv/.base: .venv/.python setup.cfg
+$(VENV)/.base: $(VENV)/.python setup.cfg
 	$(PYTHON) -m pip install --quiet --upgrade "pip<27" "setuptools<81" wheel
 	$(PYTHON) -m pip install --quiet -e ".$$(nvidia-smi >/dev/null 2>&1 && echo '[cuda]')"
 	@touch $@
 
-.venv/.test: .venv/.base
+$(VENV)/.test: $(VENV)/.base
 	$(PYTHON) -m pip install --quiet -e ".[test,export]"
 	@touch $@
 
-.venv/.web: .venv/.test
+$(VENV)/.web: $(VENV)/.test
 	$(PYTHON) -m pip install --quiet -e ".[web,test-web]"
 	@touch $@

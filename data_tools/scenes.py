@@ -16,6 +16,7 @@ photographs keep orientation and colours. Lengths are pixels of the rendered ima
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -250,20 +251,43 @@ def render_frames(view: np.ndarray, poses: np.ndarray) -> np.ndarray:
     Returns:
       uint8 `[N, H, W, 3]`; a pose of zero gives the inner part of the view unchanged.
     """
-    # Imported here: they take seconds, and tensorflow-addons announces its end of life at length.
-    warnings.filterwarnings("ignore", module="tensorflow_addons")
-    import tensorflow as tf
-    import tensorflow_addons as tfa
+    import tensorflow as tf  # here, because it takes seconds
 
     height, width = (side - 2 * MARGIN for side in view.shape[:2])
     rows = transforms(poses, (height, width)).reshape(-1, 6)
     # On the CPU always, so that the same seed gives the same bytes on a machine with a GPU.
     with tf.device("/CPU:0"):
-        frames = tfa.image.transform(
-            tf.repeat(tf.constant(view[None], tf.float32), len(poses), axis=0),
-            tf.constant(np.pad(rows, [(0, 0), (0, 2)]), tf.float32),
-            interpolation="bilinear",  # tfa's default is nearest
-            fill_mode="reflect",
-            output_shape=(height, width),
+        views = tf.repeat(tf.constant(view[None], tf.float32), len(poses), axis=0)
+        frames = _transformed(
+            views, tf.constant(np.pad(rows, [(0, 0), (0, 2)]), tf.float32), (height, width)
         )
     return np.rint(frames.numpy()).astype(np.uint8)
+
+
+def _transformed(images, transforms, size: tuple[int, int]):
+    """Samples float32 `[N, H, W, C]` bilinearly, mirrored at its edges, by `[N, 8]` projections.
+
+    TensorFlow Addons is installed with TensorFlow 2.15 alone; elsewhere the operator that it calls
+    is called here, which gives the same bits.
+    """
+    if importlib.util.find_spec("tensorflow_addons"):
+        warnings.filterwarnings("ignore", module="tensorflow_addons")  # its end of life, at length
+        import tensorflow_addons as tfa
+
+        return tfa.image.transform(
+            images,
+            transforms,
+            interpolation="bilinear",  # the default is nearest
+            fill_mode="reflect",
+            output_shape=size,
+        )
+    import tensorflow as tf
+
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=size,
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
