@@ -10,6 +10,9 @@ from srn_tf.common.errors import InputError
 
 SMALL = {"train_pairs": 2, "test_pairs": 1, "height": 48, "width": 64}
 
+# Of the pixels of SMALL, as TensorFlow 2.15 with Addons and TensorFlow 2.21 render them.
+DIGEST = "0ea7f15cab33ec94f3d540a6b38baa24658ace84892446cc868e1d52554e8007"
+
 
 def digests(folder):
     return {
@@ -50,6 +53,22 @@ def test_pictures_are_functions_of_seed_and_pair_alone(small, tmp_path):
     assert expected.items() <= digests(tmp_path / "same").items()
     for folder in ("other", "shaken"):
         assert len(set(expected.values()) - set(digests(tmp_path / folder).values())) >= 6
+
+
+def test_the_bytes_are_the_same_under_every_tensorflow(small):
+    pixels = hashlib.sha256()
+    for path in sorted(small.rglob("*.png")):
+        pixels.update(cv2.imread(str(path)).tobytes())
+    assert pixels.hexdigest() == DIGEST
+
+
+def test_addons_and_the_core_operator_give_the_same_bytes(monkeypatch):
+    pytest.importorskip("tensorflow_addons")
+    view, _ = view_and_inner(32)
+    poses = np.random.default_rng(1).normal(size=(3, 4)) * [5, 5, 0.1, 0.1]
+    by_addons = scenes.render_frames(view, poses)
+    monkeypatch.setattr(scenes.importlib.util, "find_spec", lambda name: None)
+    np.testing.assert_array_equal(scenes.render_frames(view, poses), by_addons)
 
 
 def test_training_and_test_photographs_differ():
