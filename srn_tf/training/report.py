@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -23,7 +24,7 @@ _PAPER_METRICS = ("psnr", "ssim_matlab")
 def report(
     run_dir: Path, deblurrer: TrainedDeblurrer, pairs: Sequence[Pair], strip_rows: int = 4
 ) -> str:
-    """Scores `pairs` and writes comparison.png (blurred | deblurred | sharp).
+    """Scores `pairs` and writes comparison.png: blurred | deblurred | sharp, details below.
 
     Returns:
       A table of the mean PSNR and SSIM (MATLAB's, as in the paper) of the blurred and the
@@ -36,13 +37,24 @@ def report(
         deblurred = deblurrer(blurred)
         rows.append([scores(image, sharp) for image in (blurred, deblurred)])
         if i in chosen:
-            strips.append(np.hstack([blurred, deblurred, sharp]))
+            strips.append(with_detail(blurred, deblurred, sharp))
     write_image(run_dir / "comparison.png", stack_rows(strips))
     lines = [f"{len(pairs)} images   PSNR (dB)   SSIM"]
     for column, name in enumerate(("blurred", "deblurred")):
         psnr, ssim = (np.mean([getattr(row[column], m) for row in rows]) for m in _PAPER_METRICS)
         lines.append(f"{name:<11}{psnr:>10.2f}{ssim:>11.4f}")
     return "\n".join(lines)
+
+
+def with_detail(*images: np.ndarray) -> np.ndarray:
+    """uint8 RGB images of one size side by side; below each the middle third of it, enlarged."""
+    height, width = images[0].shape[:2]
+    rows, columns = (slice(size // 3, -(-2 * size // 3)) for size in (height, width))
+    details = [
+        cv2.resize(image[rows, columns], (width, height), interpolation=cv2.INTER_CUBIC)
+        for image in images
+    ]
+    return np.vstack([np.hstack(images), np.hstack(details)])
 
 
 def stack_rows(images: Sequence[np.ndarray]) -> np.ndarray:

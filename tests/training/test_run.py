@@ -75,8 +75,8 @@ def test_one_step_of_the_real_command_leaves_a_complete_run_folder(data, tmp_pat
     assert first["loss"] == pytest.approx(scales, rel=1e-5)
     assert {"psnr", "images_per_second", "data_wait", "learning_rate"} <= first.keys()
     assert {"validation_psnr", "validation_gain", "validation_ssim"} <= validation.keys()
-    # Two test pairs of 64x64: blurred | deblurred | sharp in two rows.
-    assert cv2.imread(str(run_dir / "comparison.png")).shape == (128, 192, 3)
+    # Two test pairs of 64x64: blurred | deblurred | sharp in two rows, each with details below.
+    assert cv2.imread(str(run_dir / "comparison.png")).shape == (256, 192, 3)
     assert cv2.imread(str(run_dir / "curves.png")).std() > 1
     assert not list(run_dir.rglob("*partial*"))
 
