@@ -34,10 +34,12 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, write_json
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside, locked
+from srn_tf.media.containers import is_video
 from srn_tf.media.images import is_image, read_rgb
+from srn_tf.media.video_reading import Video
 
 LOWEST_FPS = 120
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
+LONGEST_WINDOW = 999
 
 
 def synthesize(
@@ -73,11 +75,13 @@ def synthesize(
         in use.
       RunError: no shot is long enough for a single pair.
     """
-    lengths = [length for length in range(window[0], window[1] + 1) if length % 2]
-    if not lengths or window[0] < 3 or seed < 0:
+    in_range = window[0] >= 3 and window[1] <= LONGEST_WINDOW
+    lengths = [n for n in range(window[0], window[1] + 1) if n % 2] if in_range else []
+    if not lengths or seed < 0:
         raise InputError(
-            "a window needs a middle frame, thus an odd number of frames from 3 on, and the seed "
-            f"is at least 0; received window {window[0]}-{window[1]} and seed {seed}"
+            "a window needs a middle frame, thus an odd number of frames from 3 to "
+            f"{LONGEST_WINDOW}, and the seed is at least 0; received window "
+            f"{window[0]}-{window[1]} and seed {seed}"
         )
     recordings = _find_recordings(Path(source))
     for path in recordings.values():
@@ -159,7 +163,7 @@ def _find_recordings(source: Path) -> dict[str, Path]:
     for path in sorted(source.iterdir()):
         if path.name[0] == ".":
             continue
-        if path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _images(path)):
+        if is_video(path) or (path.is_dir() and _images(path)):
             name = path.name if path.is_dir() else path.stem
             if name in recordings:
                 raise InputError(f"{path} and {recordings[name]} share a name: rename one of them")
@@ -184,7 +188,9 @@ def _check_fps(path: Path, fps: float | None, allow_low_fps: bool) -> None:
     if fps is None and path.is_dir():
         raise InputError(f"{path}: frames carry no frame rate: pass it with --fps")
     if fps is None:
-        fps = _open_video(path).get(cv2.CAP_PROP_FPS)
+        video = Video(path)
+        video.close()
+        fps = float(video.rate)
     if not fps > 0:
         raise InputError(f"{path} has no usable frame rate ({fps}): pass it with --fps")
     if fps < LOWEST_FPS and not allow_low_fps:
@@ -193,13 +199,6 @@ def _check_fps(path: Path, fps: float | None, allow_low_fps: bool) -> None:
             "frame to frame that the average shows separate copies instead of a blur. Pass --fps "
             "if it was recorded faster than it plays (slow motion), or --allow_low_fps"
         )
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    video = cv2.VideoCapture(str(path))
-    if not video.isOpened():
-        raise InputError(f"{path} is not a video that OpenCV can read")
-    return video
 
 
 def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
@@ -241,17 +240,21 @@ def _frames_of_folder(folder: Path) -> Iterator[np.ndarray]:
 
 
 def _frames_of_video(path: Path) -> Iterator[np.ndarray]:
-    video = _open_video(path)
-    announced = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    with tqdm.tqdm(desc=path.name, total=max(announced, 0) or None, unit="frame") as progress:
-        while (decoded := video.read())[0]:
-            progress.update()
-            yield cv2.cvtColor(decoded[1], cv2.COLOR_BGR2RGB)
-    if progress.n < announced:
-        print(
-            f"warning: {path} announces {announced} frames, {progress.n} could be read",
-            file=sys.stderr,
-        )
+    video = Video(path)
+    try:
+        frames = tqdm.tqdm(video.contents(), path.name, video.expected or None, unit="frame")
+        for number, frame in enumerate(frames):
+            if not number and frame.image.dtype != np.uint8:
+                print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)
+            yield _eight_bits(frame.image)
+    finally:
+        video.close()
+    if video.damage:
+        print(f"warning: {path}: {video.damage}", file=sys.stderr)
+
+
+def _eight_bits(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else ((image + np.uint32(128)) // 257).astype(np.uint8)
 
 
 def parse_window(text: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,11 +32,15 @@ def make_video(
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
     muxer: str | None = None,
+    pictures: Sequence[np.ndarray] | None = None,
     sound: str | None = None,
     sound_blocks: int = 20,
     **fields,
 ) -> Path:
-    """Writes frames (see `picture`) shown at `times`, in ticks of `time_base`, and a sound."""
+    """Writes frames (`pictures`) shown at `times`, in ticks of `time_base`, and a sound."""
+    deep = "10" in pixels
+    if pictures is None:
+        pictures = [picture(number, size, deep) for number in range(len(times))]
     with path.open("w+b") as file:
         suffixes = {".mkv": "matroska", ".m4v": "mp4"}
         muxer = muxer or suffixes.get(path.suffix, path.suffix[1:])
@@ -48,10 +53,10 @@ def make_video(
         for name, value in fields.items():
             setattr(stream.codec_context, name, value)
         audio = container.add_stream(sound, rate=44100, layout="stereo") if sound else None
-        deep = "10" in pixels
-        for number, time in enumerate(times):
-            image = picture(number, size, deep)
-            frame = av.VideoFrame.from_ndarray(image, format="rgb48le" if deep else "rgb24")
+        for time, image in zip(times, pictures):
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(image), format="rgb48le" if deep else "rgb24"
+            )
             frame = frame.reformat(
                 format=pixels,
                 dst_colorspace=fields.get("colorspace", 2),

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -233,14 +234,16 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
         places = ", ".join(map(str, roots))
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
     for sharp, blurred in entries:
-        for other in {"blur", "blur_gamma"} & set(blurred.parts) - {blur_subset}:
+        shared = _shared_folders(sharp, blurred)
+        for other in {"blur", "blur_gamma"} & set(blurred.parts[shared:]) - {blur_subset}:
             raise InputError(
                 f"{list_file} lists {blurred}, which is not {blur_subset!r}: "
                 f"pass --blur_subset={other}"
             )
         # Names serve for files that are written: they never lead out of a folder.
-        folders = [part for part in blurred.parent.parts if part not in (blurred.anchor, "..")]
-        folders = [part for part in folders if part not in ("blur", "blur_gamma", "input")]
+        folders = [part for part in blurred.parts[:shared] if part not in (blurred.anchor, "..")]
+        own = blurred.parent.parts[shared:]
+        folders += [part for part in own if part not in ("..", "blur", "blur_gamma", "input")]
         sequence = "/".join(folders)
         name = "/".join([*folders, blurred.stem])
         yield PairFiles(name, sequence or _sequence_of(name), root / blurred, root / sharp)
@@ -248,16 +251,23 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
 
 def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
     try:
-        lines = list_file.read_text(encoding="utf-8").splitlines()
+        lines = list_file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{list_file} is neither a folder nor a list of pairs") from None
     for number, line in enumerate(lines, start=1):
-        paths = [Path(word) for word in line.split()]
+        words = line.split("\t") if "\t" in line.strip() else line.split()
+        paths = [Path(word.strip()) for word in words if word.strip()]
         if not paths:
             continue
         if len(paths) != 2:
             raise InputError(f"{list_file}, line {number}: expected two paths, sharp and blurred")
         sharp, blurred = paths
-        if "sharp" in blurred.parts or "target" in blurred.parts:
+        if {"sharp", "target"} & set(blurred.parts[_shared_folders(sharp, blurred) :]):
             raise InputError(f"{list_file}, line {number}: the sharp image must come first")
         yield sharp, blurred
+
+
+def _shared_folders(sharp: Path, blurred: Path) -> int:
+    """How many folders both paths begin with: what these are called says nothing of the layout."""
+    pairs = zip(sharp.parent.parts, blurred.parent.parts)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))

@@ -35,4 +35,4 @@ def kind_of(file: BinaryIO) -> str:
             return "AVIF"
         if brands & _HEIF_BRANDS:
             return "HEIF"
-    raise InputError("is none of PNG, JPEG, WebP, TIFF, BMP, AVIF and HEIC")
+    raise InputError("is not a readable image: none of PNG, JPEG, WebP, TIFF, BMP, AVIF and HEIC")

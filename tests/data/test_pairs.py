@@ -8,6 +8,7 @@ import pytest
 
 from srn_tf.common.errors import InputError
 from srn_tf.data import find_pairs
+from srn_tf.media.images import write_image
 
 
 def _write(path, size=(6, 8)):
@@ -194,3 +195,17 @@ def test_a_list_of_the_other_blur_subset_is_refused(tmp_path):
         find_pairs(path, "train")
     _write_tree(tmp_path, subset="blur_gamma", sequences=("GOPR0372_07_00",))
     assert len(find_pairs(path, "train", "blur_gamma")) == 1
+
+
+def test_lists_with_a_mark_tabs_and_folders_called_like_layouts(tmp_path):
+    place = tmp_path / "sharp" / "blur" / "own"
+    for folder in ("blur", "sharp"):
+        write_image(place / "a b" / folder / "1.png", np.zeros((16, 16, 3), np.uint8))
+    lines = f"{place}/a b/sharp/1.png\t{place}/a b/blur/1.png\r\n\r\n"
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())
+    (pair,) = find_pairs(tmp_path / "list.txt", "train")
+    assert pair.blurred == place / "a b" / "blur" / "1.png"
+    assert pair.name.endswith("sharp/blur/own/a b/1")
+    (tmp_path / "list.txt").write_text(f"{place}/blur/1.png\t{place}/sharp/1.png\n")
+    with pytest.raises(InputError, match="the sharp image must come first"):
+        find_pairs(tmp_path / "list.txt", "train")

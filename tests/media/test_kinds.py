@@ -192,9 +192,9 @@ REFUSED = {
     ),
     "animated webp": (animated("WEBP"), "holds 2 images"),
     "animated png": (animated("PNG"), "holds 2 images"),
-    "gif": (pillow(GRAY, "GIF"), "is none of PNG"),
-    "text": (b"not a picture", "is none of PNG"),
-    "empty": (b"", "is none of PNG"),
+    "gif": (pillow(GRAY, "GIF"), "is not a readable image: none of"),
+    "text": (b"not a picture", "is not a readable image: none of"),
+    "empty": (b"", "is not a readable image: none of"),
 }
 
 

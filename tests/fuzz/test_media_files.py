@@ -1,0 +1,99 @@
+"""Damaged photographs and videos: an array or an InputError comes out, and no process dies.
+
+Each kind is read in a process of its own, so that a signal is seen; the damaged file that was
+being read is then still in the folder.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from clips import make_video
+from mutations import mutated
+
+from srn_tf.common.errors import InputError
+from srn_tf.media.images import image_size, read_photograph, write_image
+from srn_tf.media.metadata import Metadata
+from srn_tf.media.video_reading import Video
+
+IMAGES = (".png", ".jpg", ".webp", ".tif", ".bmp", ".avif", ".heic")
+VIDEOS = (".mp4", ".mkv", ".webm", ".avi")
+COUNTS = {**dict.fromkeys(IMAGES, 1000), **dict.fromkeys(VIDEOS, 750)}
+SECONDS = 90
+
+
+def read_image_file(path):
+    image_size(path)
+    image, metadata = read_photograph(path, 1.0)
+    for suffix in (".tif", ".jpg") if image.shape[-1] == 3 and image.dtype == np.uint8 else ():
+        write_image(path.with_name(f"copy{suffix}"), image, metadata)
+
+
+def read_video_file(path):
+    video = Video(path)
+    try:
+        for count, _ in enumerate(video.contents(with_others=True)):
+            if count > 200:
+                break
+    finally:
+        video.close()
+
+
+def main(folder):
+    """Reads damaged copies of the file in `folder`; prints how many, and how many were refused."""
+    (original,) = folder.iterdir()
+    read = read_video_file if original.suffix in VIDEOS else read_image_file
+    path = folder / f"damaged{original.suffix}"
+    count = refused = 0
+    for content in mutated(original.read_bytes(), COUNTS[original.suffix], SECONDS):
+        path.write_bytes(content)
+        count += 1
+        try:
+            read(path)
+        except InputError as error:
+            refused += path.name in str(error)
+    print(count, refused)
+
+
+def sample(folder, suffix):
+    path = folder / f"whole{suffix}"
+    if suffix in VIDEOS:
+        encoder = {".webm": "libvpx-vp9", ".avi": "mpeg4"}.get(suffix, "libx264")
+        options = {"deadline": "realtime"} if suffix == ".webm" else {"g": "3"}
+        sound = "aac" if suffix in (".mp4", ".mkv") else None
+        make_video(path, (0, 1, 2), encoder=encoder, options=options, sound=sound)
+        return
+    rows = np.arange(48)[:, None, None]
+    image = (rows * 3 + np.arange(40)[:, None] * 2 + np.arange(3) * 20).astype(np.uint8)
+    exif = {0x010F: "Maker", 0x8769: {0x9003: "2024:05:06 07:08:09"}, 0x8825: {1: "N"}}
+    write_image(path, image, Metadata(exif, PIL.Image.new("RGB", (1, 1)).tobytes() * 40))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("suffix", COUNTS)
+def test_damaged_media(tmp_path, suffix):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif")
+    sample(tmp_path, suffix)
+    here = Path(__file__)
+    result = subprocess.run(
+        [sys.executable, str(here), str(tmp_path)],
+        cwd=here.parents[2],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={"PYTHONPATH": f"{here.parents[2]}:{here.parents[1]}", "PATH": ""},
+    )
+    assert result.returncode == 0, f"{result.returncode}, see {tmp_path}: {result.stderr[-2000:]}"
+    count, refused = map(int, result.stdout.split()[-2:])
+    print(f"{suffix}: {count} damaged files, {refused} refused, nothing else came out")
+    assert count > COUNTS[suffix] // 10
+    assert refused
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
