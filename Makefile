@@ -23,7 +23,7 @@ LINE_TESTS := tests/network/test_model.py tests/network/test_parity.py tests/tra
 	tests/exporting tests/data_tools/test_demo.py tests/weights
 
 .DEFAULT_GOAL := help
-.PHONY: help install train ablation demo-data benchmark test test-line test-robust test-gpu test-web lint clean
+.PHONY: help install train ablation demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -47,10 +47,10 @@ demo-data: $(VENV)/.base ## render the demo data from photographs that scikit-im
 benchmark: $(VENV)/.base ## measure the speed of the data pipeline and of training options
 	$(PYTHON) -m experiments.benchmark $(or $(ARGS),data)
 
-test: $(VENV)/.test ## lint and run the tests (under 10 minutes on 2 cores)
+test: $(VENV)/.test ## lint and run the tests (under 8 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest -m "not robust and not web" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(PYTHON) -m pytest -m "not (robust or fuzz or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-line: $(VENV)/.test ## the tests that another line of TensorFlow might break (minutes)
 	$(PYTHON) -m pytest $(LINE_TESTS) $(ARGS)
