@@ -60,7 +60,8 @@ def main() -> None:
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     weights = RUN_DIR.value or weights_here()
     workshop = Workshop(MAX_MEGAPIXELS.value)
-    workshop.load(weights[0])
+    for run_dir in RUN_DIR.value or weights[:1]:
+        workshop.load(run_dir)
     serve(workshop, weights, HOST.value, PORT.value)
 
 
