@@ -31,6 +31,9 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     docstring of the module of `main` explains the command in --help.
     """
     logging.set_verbosity(logging.WARNING)
+    # File names may hold bytes that are not text: print them escaped, not a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
     # As Ctrl-C does it, SIGTERM unwinds the stack, so that half-written files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     docstring = sys.modules[main.__module__].__doc__

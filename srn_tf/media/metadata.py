@@ -71,6 +71,8 @@ def parse_exif(block: bytes | BinaryIO) -> tuple[int, dict[int, object], tuple[s
             source.load(block)  # an empty one is fine
         else:
             source.load_from_fp(block)
+        if isinstance(block, bytes) and block and not len(source):
+            raise ValueError("it has no tags")
         orientation = valid_orientation(source.get(_ORIENTATION))
         for tag in _DESCRIPTIVE:
             if tag in source:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from networks import lively_model, write_run
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.exporting.graph import write_saved_model
 from srn_tf.inference import tiling
 from srn_tf.inference.deblurrer import Deblurrer
@@ -126,3 +126,27 @@ def test_a_foreign_saved_model_is_refused(tmp_path):
 def test_other_arrays_are_refused(model, image):
     with pytest.raises(InputError, match="must be uint8 or uint16"):
         Deblurrer(model)(image)
+
+
+def test_weights_and_outputs_that_are_not_finite_are_refused():
+    model = lively_model("SR-EDRB1")
+    kernel = model.nets[0].out_block.conv.kernel
+    kept = kernel.numpy()
+    deblurrer = Deblurrer(model)
+    kernel.assign(np.full_like(kept, np.nan))
+    with pytest.raises(RunError, match="output is not finite"):
+        deblurrer(np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(InputError, match="weights are not finite"):
+        Deblurrer(model)
+
+
+def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
+    def invert(image):
+        return {"deblurred": tf.cast(image, tf.float32)}
+
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": invert})
+    with pytest.raises(InputError, match="was not written by"):
+        Deblurrer.from_saved_model(tmp_path)

@@ -1,5 +1,6 @@
 """`srn_tf.deblur` on files, folders and videos; most with a stand-in that inverts its image."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,54 @@ def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
     with pytest.raises(RunError, match=r"1 of 3 images failed:\n.*a\.png"):
         deblur_files(invert, Plan(jobs), ImageOptions())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
+
+
+def test_a_folder_of_oddities_is_done_except_for_what_is_named(tmp_path, capsys):
+    source, output = tmp_path / "in", tmp_path / "out"
+    good = [b"\xff\xfe.png", 251 * b"n" + b".png", b"-x.png", b"line.tif", b"deep/a.png"]
+    for name in map(os.fsdecode, good):
+        write_image(source / name, random_image(4, 5, 3))
+    picture = PIL.Image.fromarray(random_image(4, 5, 3))
+    picture.save(source / "exif.png", exif=b"Exif\0\0MM\0*" + 40 * b"\xff")
+    (source / "directory.tif").write_bytes(b"II*\0\x08\0\0\0" + 300 * b"\xff")
+    (source / "loop").symlink_to(source)
+    (source / "linked").symlink_to(source / "deep")
+    os.mkfifo(source / "pipe.png")
+    for name in ("a.txt", "b.txt", "clip.mov"):
+        (source / name).touch()
+    with pytest.raises(RunError, match="2 of 9 images failed:") as caught:
+        deblur_files(invert, plan(source, output), ImageOptions())
+    assert "directory.tif is unreadable" in str(caught.value)
+    assert "pipe.png is a pipe" in str(caught.value)
+    assert "exif.png: its EXIF is malformed" in capsys.readouterr().err
+    done = {os.fsencode(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert done == {*good, b"exif.png", b"linked/a.png"}
+    for name in done:
+        found, before = (read_image(folder / os.fsdecode(name)) for folder in (output, source))
+        np.testing.assert_array_equal(found, 255 - before)
+
+
+def test_files_that_are_no_images_are_counted_by_suffix(tmp_path, capsys):
+    write_image(tmp_path / "in" / "a.png", random_image(4, 5))
+    for name in ("b.txt", "c.TXT", "clip.mov", "README"):
+        touch(tmp_path / "in" / name)
+    deblur_files(invert, plan(tmp_path / "in", tmp_path / "out"), ImageOptions())
+    counts = capsys.readouterr().out
+    assert "no images: 2 .txt" in counts
+    assert "1 .mov" in counts
+    assert "1 without suffix" in counts
+
+
+def test_metadata_go_along_unless_stripped(tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "Maker"
+    PIL.Image.new("RGB", (5, 4)).save(tmp_path / "a.jpg", exif=exif, icc_profile=b"profile")
+    for strip in (False, True):
+        job = Job(tmp_path / "a.jpg", tmp_path / "out" / f"{strip}.png")
+        deblur_file(invert, job, ImageOptions(strip_metadata=strip))
+        written = PIL.Image.open(job.target)
+        assert written.info.get("icc_profile") == (None if strip else b"profile")
+        assert written.getexif().get(0x010F) == (None if strip else "Maker")
 
 
 # The command itself, with a network.
