@@ -48,7 +48,7 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
             old, new = (None if path is None else "a path" for path in (old, new))
         if old != new:
             if field == "variant":
-                old, new = old["name"], new["name"]
+                old, new = old.get("name") if isinstance(old, dict) else old, new["name"]
             raise InputError(
                 f"{run_dir} was made with {field} {old!r}, not {new!r}: "
                 "give the same value, or another folder for the new run"

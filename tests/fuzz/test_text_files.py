@@ -144,6 +144,7 @@ def test_names_of_checkpoints(tmp_path):
     read = []
     for _ in range(COUNT):
         name = "".join(chance.choices(parts, k=chance.randint(1, 6)))
+        name = f"step-{name}.index" if chance.random() < 0.5 else name
         (tmp_path / name).write_bytes(b"none")
         steps = checkpoint_steps(tmp_path)
         assert all(isinstance(step, int) and step >= 0 for step in steps)
