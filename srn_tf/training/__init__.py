@@ -7,7 +7,7 @@ optimizer.py       Adam and the decay of the learning rate
 step.py            one training step: crop, gradients, the clip norm, the update
 devices.py         GPUs and workers
 dataset.py         which pairs are trained on, validated on, reported on
-start.py           the weights and states at the start, or after a resume
+beginning.py       the weights and states at the start, or after a resume
 identity.py        whether a run folder belongs to the run that is asked for
 callbacks.py       checks, log, checkpoints, the end on a signal
 validation.py      whole images while training; the best checkpoint
