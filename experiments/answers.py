@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from srn_tf.common.files import written_beside
 from srn_tf.network.variants import Variant, get_variant, slug
-from srn_tf.training.configuration import TrainingConfig
+from srn_tf.training.configuration import ADVERSARIAL_CROP, TrainingConfig
 
-TOTAL_VARIATION = 1e-3  # the paper tells no weight
+# The paper tells no weights. The second is that of Nah et al.
+TOTAL_VARIATION = 1e-3
+ADVERSARIAL = 1e-4
 
 
 class Answer(NamedTuple):
@@ -47,13 +49,21 @@ QUESTIONS: dict[str, tuple[Answer, ...]] = {
     "loss": (
         Answer("L2 (the paper's)", _BASE, {}),
         Answer("L2 + TV", _BASE, {"total_variation": TOTAL_VARIATION}),
+        Answer("L2 + adversarial", _BASE, {"adversarial": ADVERSARIAL}),
     ),
 }
 
 
-def configuration(base: TrainingConfig, answer: Answer) -> TrainingConfig:
-    """The recipe for an answer, which alone makes the difference."""
-    return dataclasses.replace(base, variant=answer.variant, **answer.recipe)
+def configuration(base: TrainingConfig, question: str, answer: Answer) -> TrainingConfig:
+    """The recipe for an answer: within a question, it alone makes the difference.
+
+    The discriminator needs crops of 256 pixels. Where `base` has smaller ones, all losses are
+    trained with such crops, one to a batch.
+    """
+    changes = {"variant": answer.variant, **answer.recipe}
+    if question == "loss" and base.crop_size < ADVERSARIAL_CROP:
+        changes |= {"crop_size": ADVERSARIAL_CROP, "batch_size": 1}
+    return dataclasses.replace(base, **changes)
 
 
 def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
@@ -89,7 +99,7 @@ def write_table(rows: Sequence[Row], output: Path) -> str:
         f"Choices of Sec. 3.1 and 3.3: means over {summary['images']} test images of "
         f"{Path(summary['data_dir']).name} ({summary['blur_subset']}), blurred "
         f"{summary['baseline']['psnr']:.2f} dB, SSIM {summary['baseline']['ssim_matlab']:.4f}. "
-        f"Weight of TV: {TOTAL_VARIATION:g}. "
+        f"Weights: TV {TOTAL_VARIATION:g}, adversarial {ADVERSARIAL:g}. "
         f"{reservation(config.to_dict(), min(row.summary['step'] for row in rows))}"
     ).rstrip()
     text = f"{markdown_table(header, body)}\n\n{caption}\n"

@@ -7,8 +7,9 @@ The first is the paper's recipe. Result: OUTPUT/choices.md and choices.csv, a ro
 each question. The paper prints no numbers for them but those of the vanilla RNN (29.35 dB, ConvLSTM
 29.98); it takes bilinear upsampling and L2 alone, which it found to be enough.
 
-Time: the demo takes about ten minutes on two cores; the paper trained one network for three days on
-a GPU.
+Time: the demo takes about three quarters of an hour on two cores, most of it for the losses: the
+discriminator needs crops of 256 pixels, so with smaller ones all three losses are trained with
+such crops, one to a batch. The paper trained one network for three days on a GPU.
 
 Networks found in --runs (by default those of the ablation), trained with the same flags, are used
 as they are, the others are trained there. The same command goes on where it was stopped.
@@ -57,7 +58,7 @@ def main() -> None:
     for question in questions:
         for answer in QUESTIONS[question]:
             print(f"\n{question}: {answer.text}")
-            config = configuration(base, answer)
+            config = configuration(base, question, answer)
             folder = Path(RUNS.value) / run_name(config, base)
             summary = runs.train_and_evaluate(config.variant, config, options, folder, benchmark)
             rows.append(Row(question, answer, config, summary))

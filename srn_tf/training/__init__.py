@@ -3,6 +3,7 @@
 configuration.py   what shapes the weights, and what may change from call to call
 presets.py         from given values to a whole configuration
 losses.py          the losses of each scale (Eq. 3)
+adversarial.py     the discriminator, and the losses of both sides
 optimizer.py       Adam and the decay of the learning rate
 step.py            one training step: crop, gradients, the clip norm, the update
 devices.py         GPUs and workers

@@ -72,4 +72,6 @@ def weights(trainer: Trainer) -> dict:
 def saved(trainer: Trainer) -> dict:
     """What a checkpoint holds to go on from; the data's position is the step."""
     kept = {"optimizer": trainer.optimizer, "step": trainer.step, "skipped": trainer.skipped}
+    if trainer.adversary is not None:
+        kept["adversary"] = trainer.adversary
     return {**weights(trainer), **kept}

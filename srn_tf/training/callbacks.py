@@ -172,6 +172,9 @@ class RunLog(AtSteps):
             per_step = self.all_seconds / (step - self.start_step - 1)
             left = tqdm.tqdm.format_interval(per_step * (self.total_steps - step))
         scales = " ".join(f"{v:.4f}" for name, v in row.items() if name.startswith("loss_scale"))
+        if "loss_adversarial" in row:
+            scales += f", adversarial {row['loss_adversarial']:.3f}"
+            scales += f", discriminator {row['loss_discriminator']:.3f}"
         self.say(
             f"step {step}/{self.total_steps}  lr {row['learning_rate']:.2e}  "
             f"loss {row['loss']:.4f} (fine to coarse {scales})  psnr {row['psnr']:.2f}  "

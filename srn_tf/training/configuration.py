@@ -19,6 +19,7 @@ PAPER_EPOCHS = 2000  # of Sec. 4; the released code runs 4000
 BLUR_SUBSETS = ("blur", "blur_gamma")
 PRECISIONS = ("none", "float16", "bfloat16")
 STARTS = ("xavier", "identity")
+ADVERSARIAL_CROP = 256  # pixels that one judgement of the discriminator takes in
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
 _NETWORK = "Network and data"
@@ -126,6 +127,15 @@ class TrainingConfig:
         least=0,
         most=1e9,
     )
+    adversarial: float = option(
+        float,
+        0.0,
+        "Weight of the adversarial loss, which the paper tried and dropped (1e-4 in Nah et al.); "
+        f"needs crops of {ADVERSARIAL_CROP}; 0 is off.",
+        group=_RECIPE,
+        least=0,
+        most=1e9,
+    )
     ema_decay: float = option(
         float,
         0.0,
@@ -151,6 +161,11 @@ class TrainingConfig:
             raise InputError(
                 f"crop_size must be a multiple of {multiple} for {self.variant.name}, "
                 f"not {self.crop_size}"
+            )
+        if self.adversarial and self.crop_size < ADVERSARIAL_CROP:
+            raise InputError(
+                f"adversarial needs a crop_size of {ADVERSARIAL_CROP} or more, all of which its "
+                f"discriminator sees at once, not {self.crop_size}"
             )
 
     def to_dict(self) -> dict:

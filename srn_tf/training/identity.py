@@ -12,6 +12,7 @@ from pathlib import Path
 from srn_tf.common.errors import InputError
 from srn_tf.common.options import checked_fields
 from srn_tf.data import digests
+from srn_tf.network.variants import Variant
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.dataset import RunData
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
@@ -46,6 +47,8 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
         old = before.get(field, getattr(TrainingConfig, field, None))
         if field in _PATHS:
             old, new = (None if path is None else "a path" for path in (old, new))
+        if field == "variant":  # likewise its own fields
+            old = Variant.from_dict(old).to_dict()
         if old != new:
             if field == "variant":
                 old, new = old.get("name") if isinstance(old, dict) else old, new["name"]

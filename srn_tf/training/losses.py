@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from srn_tf.network.resize import image_pyramid
+
+_LEAST_ERROR = 1e-10  # mean squared: equal images have 100 dB, and no infinity enters a mean
 
 
 def multi_scale_loss(predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str) -> list[tf.Tensor]:
@@ -22,6 +25,12 @@ def multi_scale_loss(predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str) 
         tf.reduce_mean(tf.math.squared_difference(prediction, target))
         for prediction, target in zip(predictions, targets)
     ]
+
+
+def mean_psnr(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Mean over the batch of the PSNR in dB of images in [0, 1]."""
+    errors = tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
+    return tf.reduce_mean(-10 / np.log(10) * tf.math.log(tf.maximum(errors, _LEAST_ERROR)))
 
 
 def total_variation_loss(predictions: list[tf.Tensor]) -> tf.Tensor:

@@ -18,13 +18,13 @@ from srn_tf.common.errors import RunError
 from srn_tf.common.keras import keras
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.resize import image_pyramid
+from srn_tf.training.adversarial import Adversary
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.losses import multi_scale_loss, total_variation_loss
+from srn_tf.training.losses import mean_psnr, multi_scale_loss, total_variation_loss
 from srn_tf.training.optimizer import make_optimizer, make_schedule
 from srn_tf.training.waiting import Waiting
 
 Logs = dict[str, tf.Tensor]
-_LEAST_ERROR = 1e-10  # mean squared: equal images have 100 dB, and no infinity enters a mean
 
 
 class NonFiniteStep(RunError):
@@ -71,6 +71,7 @@ class Trainer(keras.Model):
         self.crop = images_as_they_are
         self.net = build_model(config.variant)
         self.average = build_model(config.variant) if config.ema_decay else None
+        self.adversary = Adversary(config) if config.adversarial else None
         self.schedule = make_schedule(config)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False, name="skipped")
@@ -79,6 +80,7 @@ class Trainer(keras.Model):
         self.log_names = [
             *("loss", "psnr", "recurrent_gradient_norm", "learning_rate"),
             *(f"{what}_scale{scale}" for what in ("loss", "gain") for scale in scales),
+            *(Adversary.LOSSES if config.adversarial else ()),
         ]
         self._sums = tf.Variable(tf.zeros([2, len(self.log_names)]), trainable=False)
         self._latch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -158,6 +160,7 @@ class Trainer(keras.Model):
         """What is logged, whether all is finite, and the gradients, the recurrent ones clipped.
 
         Runs on each replica with its share of the batch; the results are those of all together.
+        The gradients of the adversary, where there is one, follow those of the network.
         """
         blurred, sharp = self.crop(*batch)
         logs, gradients = self._accumulated(blurred, sharp)
@@ -166,18 +169,30 @@ class Trainer(keras.Model):
             tf.distribute.ReduceOp.SUM,
             tf.nest.map_structure(lambda x: x / replica.num_replicas_in_sync, (logs, gradients)),
         )
+        gradients, others = self._split(gradients)
         if self._loss_scaling:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         finite = self._is_finite(logs["loss"], gradients)
+        if others:
+            finite &= tf.math.is_finite(tf.linalg.global_norm(others))
         gradients, logs["recurrent_gradient_norm"] = self._clip_recurrent(gradients)
         logs["learning_rate"] = self.schedule(self.optimizer.iterations)
-        return tf.stack([logs[name] for name in self.log_names]), finite, gradients
+        values = tf.stack([logs[name] for name in self.log_names])
+        return values, finite, [*gradients, *others]
 
     def update_step(self, gradients: list[tf.Tensor]) -> None:
         """Applies gradients that `gradient_step` has summed over the replicas already."""
+        gradients, others = self._split(gradients)
         self.optimizer.apply_gradients(
             zip(gradients, self.net.trainable_variables), skip_gradients_aggregation=True
         )
+        if others:
+            self.adversary.update(others)
+
+    def _split(self, gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Those of the network and those of the adversary."""
+        count = len(self.net.trainable_variables)
+        return gradients[:count], gradients[count:]
 
     @property
     def _loss_scaling(self) -> bool:
@@ -200,20 +215,26 @@ class Trainer(keras.Model):
 
     def _compute_losses_and_gradients(self, blurred: tf.Tensor, sharp: tf.Tensor):
         rule = self.config.variant.resize
-        with tf.GradientTape() as tape:
+        adversary, logs = self.adversary, {}
+        with tf.GradientTape(persistent=adversary is not None) as tape:
             predictions = self.net(blurred)
             losses = multi_scale_loss(predictions, sharp, rule)
             loss = tf.add_n(losses)
             if self.config.total_variation:
                 loss += self.config.total_variation * total_variation_loss(predictions)
+            if adversary is not None:
+                logs = adversary.losses(predictions[0], sharp)
+                loss += self.config.adversarial * logs["loss_adversarial"]
             scaled = self.optimizer.get_scaled_loss(loss) if self._loss_scaling else loss
         gradients = tape.gradient(scaled, self.net.trainable_variables)
+        if adversary is not None:
+            gradients += adversary.gradients(tape, logs)
         inputs, targets = (image_pyramid(x, len(predictions), rule) for x in (blurred, sharp))
-        logs = {"loss": loss}
+        logs["loss"] = loss
         for scale, prediction in reversed(list(enumerate(predictions, start=1))):
-            psnr = _mean_psnr(tf.clip_by_value(prediction, 0.0, 1.0), targets[scale - 1])
+            psnr = mean_psnr(tf.clip_by_value(prediction, 0.0, 1.0), targets[scale - 1])
             logs[f"loss_scale{scale}"] = losses[scale - 1]
-            logs[f"gain_scale{scale}"] = psnr - _mean_psnr(inputs[scale - 1], targets[scale - 1])
+            logs[f"gain_scale{scale}"] = psnr - mean_psnr(inputs[scale - 1], targets[scale - 1])
         logs["psnr"] = psnr  # of the finest scale
         return logs, gradients
 
@@ -250,14 +271,9 @@ class Trainer(keras.Model):
     def _latch_and_weights(self) -> tf.Tensor:
         kept = [*self.net.variables, *self.optimizer.variables]
         kept += self.average.variables if self.average is not None else []
+        kept += self.adversary.kept if self.adversary is not None else []
         finite = [tf.reduce_all(tf.math.is_finite(v)) for v in kept if v.dtype.is_floating]
         return tf.stack([self._latch, tf.cast(tf.reduce_all(finite), tf.int64)])
-
-
-def _mean_psnr(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Mean over the batch of the PSNR in dB of images in [0, 1]."""
-    errors = tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
-    return tf.reduce_mean(-10 / np.log(10) * tf.math.log(tf.maximum(errors, _LEAST_ERROR)))
 
 
 def make_trainer(config: TrainingConfig, **options) -> Trainer:

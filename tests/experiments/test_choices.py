@@ -20,7 +20,7 @@ def recipes(base, question):
     """What each answer trains, without the fields that are those of the base."""
     before = base.to_dict()
     return [
-        {k: v for k, v in configuration(base, answer).to_dict().items() if v != before[k]}
+        {k: v for k, v in configuration(base, question, answer).to_dict().items() if v != before[k]}
         for answer in QUESTIONS[question]
     ]
 
@@ -39,18 +39,24 @@ def test_networks_are_compared_under_one_recipe(question):
 
 
 def test_losses_differ_in_their_weights_alone():
-    assert recipes(PAPER, "loss") == [{}, {"total_variation": 1e-3}]
+    assert recipes(PAPER, "loss") == [{}, {"total_variation": 1e-3}, {"adversarial": 1e-4}]
+
+
+def test_all_losses_are_trained_with_the_crops_that_the_discriminator_needs():
+    crops = {"crop_size": 256, "batch_size": 1}
+    expected = [crops, {**crops, "total_variation": 1e-3}, {**crops, "adversarial": 1e-4}]
+    assert recipes(SMALL, "loss") == expected
 
 
 def test_run_folders_tell_recipes_apart_and_the_base_is_that_of_the_ablation():
     names = [
-        run_name(configuration(SMALL, answer), SMALL)
+        run_name(configuration(SMALL, question, answer), SMALL)
         for question, answers in QUESTIONS.items()
         for answer in answers
     ]
     assert names[0] == names[3] == "SR-EDRB3"
-    assert len(set(names)) == 6
-    assert names[-1] == "SR-EDRB3-total_variation-0.001"
+    assert len(set(names)) == 8
+    assert names[-1] == "SR-EDRB3-batch_size-1-crop_size-256-adversarial-0.0001"
 
 
 def test_the_table_has_a_row_for_each_answer_and_says_what_it_is(tmp_path):
@@ -63,17 +69,18 @@ def test_the_table_has_a_row_for_each_answer_and_says_what_it_is(tmp_path):
         "baseline": {"psnr": 24.8, "ssim_matlab": 0.8},
     }
     rows = [
-        Row("loss", answer, configuration(SMALL, answer), summary) for answer in QUESTIONS["loss"]
+        Row("loss", answer, configuration(SMALL, "loss", answer), summary)
+        for answer in QUESTIONS["loss"]
     ]
     text = write_table(rows, tmp_path)
     assert (tmp_path / "choices.md").read_text() == text
-    line = "| loss | L2 + TV | SR-EDRB3 | 25.68 | 0.8123 | 150 | 64 | 2 |"
+    line = "| loss | L2 + adversarial | SR-EDRB3 | 25.68 | 0.8123 | 150 | 256 | 1 |"
     assert [cell.strip() for cell in line.split("|")] in [
         [cell.strip() for cell in found.split("|")] for found in text.splitlines()
     ]
     assert "2 test images of demo (blur), blurred 24.80 dB" in text
     assert "demonstration scores" in text
-    assert len((tmp_path / "choices.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "choices.csv").read_text().splitlines()) == 4
 
 
 def test_an_unknown_question_is_refused():
@@ -86,7 +93,7 @@ def test_all_choices_are_trained_and_scored(tmp_path):
     rng = np.random.default_rng(0)
     for split in ("train", "test"):
         for kind in ("blur", "sharp"):
-            image = rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)
+            image = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
             write_image(tmp_path / f"data/{split}/GOPR0001_07_00/{kind}/000001.png", image)
     folders = (f"--data_dir={tmp_path}/data", f"--runs={tmp_path}/runs", f"--output={tmp_path}/out")
     recipe = ("--preset=demo", "--max_steps=1", "--batch_size=1", "--crop_size=16")
@@ -94,7 +101,9 @@ def test_all_choices_are_trained_and_scored(tmp_path):
         command = (*folders, *recipe, f"--questions={questions}")
         status, output = commands.run("experiments.choices", *command)
         assert status == 0, output
-    assert output.count("is finished: 1 of 1 steps are done") == 8
-    assert len(list((tmp_path / "runs").iterdir())) == 6
-    config = json.loads((tmp_path / "runs/SR-EDRB3-total_variation-0.001/config.json").read_text())
-    assert config["training"]["total_variation"] == 1e-3
+    assert output.count("is finished: 1 of 1 steps are done") == 9
+    assert len(list((tmp_path / "runs").iterdir())) == 8
+    metrics = tmp_path / "runs/SR-EDRB3-crop_size-256-adversarial-0.0001/metrics.csv"
+    assert "loss_discriminator" in metrics.read_text()
+    config = json.loads((metrics.parent / "config.json").read_text())
+    assert config["training"]["adversarial"] == 1e-4

@@ -13,10 +13,11 @@ import pytest
 from pair_folders import write_pairs
 
 from srn_tf.evaluation.metrics import psnr
-from srn_tf.exporting.formats import export
+from srn_tf.exporting.folder import export
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_rgb
 from srn_tf.network.variants import get_variant
+from srn_tf.training import adversarial, configuration
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
 from srn_tf.weights.run_folder import checkpoint_steps
@@ -28,17 +29,18 @@ VALUES = {
     "accumulate": (1, 2),
     "strategy": ("none", "mirrored"),
     "jit_compile": (False, True),
+    "adversarial": (0.0, 0.1),
 }
 ROWS = [
-    ("none", "none", 0.9, 1, "none", False),
-    ("none", "disk", 0.0, 1, "none", True),
-    ("none", "device", 0.0, 2, "mirrored", False),
-    ("float16", "none", 0.0, 1, "none", True),
-    ("float16", "disk", 0.9, 1, "mirrored", False),
-    ("float16", "device", 0.0, 2, "none", False),
-    ("bfloat16", "none", 0.0, 2, "mirrored", False),
-    ("bfloat16", "disk", 0.9, 2, "none", True),
-    ("bfloat16", "device", 0.9, 1, "mirrored", True),
+    ("none", "none", 0.9, 1, "none", False, 0.1),
+    ("none", "disk", 0.0, 1, "none", True, 0.0),
+    ("none", "device", 0.0, 2, "mirrored", False, 0.1),
+    ("float16", "none", 0.0, 1, "none", True, 0.1),
+    ("float16", "disk", 0.9, 1, "mirrored", False, 0.1),
+    ("float16", "device", 0.0, 2, "none", False, 0.0),
+    ("bfloat16", "none", 0.0, 2, "mirrored", False, 0.0),
+    ("bfloat16", "disk", 0.9, 2, "none", True, 0.0),
+    ("bfloat16", "device", 0.9, 1, "mirrored", True, 0.1),
 ]
 QUICK = [3, 6, 8]
 
@@ -69,10 +71,20 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def small_discriminator(monkeypatch):
+    """The real one would need crops of 256 pixels."""
+    monkeypatch.setattr(adversarial, "_CHANNELS", (4, 8, 8))
+    monkeypatch.setattr(adversarial, "_STRIDES", (1, 2, 4))
+    for module in (adversarial, configuration):
+        monkeypatch.setattr(module, "ADVERSARIAL_CROP", 8)
+
+
+@pytest.mark.usefixtures("small_discriminator")
 @pytest.mark.parametrize("row", numbered(ROWS))
 def test_a_run_validates_saves_resumes_reports_and_serves(data, tmp_path, capsys, row):
     given = dict(zip(VALUES, row))
-    shaping = {name: given.pop(name) for name in ("mixed_precision", "ema_decay")}
+    shaping = {name: given.pop(name) for name in ("mixed_precision", "ema_decay", "adversarial")}
     config = TrainingConfig(TINY, str(data), batch_size=4, crop_size=8, decay_steps=9, **shaping)
     options = {
         "checkpoint_every": 1,

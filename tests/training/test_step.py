@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
-from srn_tf.network.variants import TABLE1, VARIANTS
+from srn_tf.network.variants import CHOICES, TABLE1, VARIANTS
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.optimizer import make_optimizer
 from srn_tf.training.step import NonFiniteStep, NonFiniteWeights, make_trainer
@@ -310,8 +310,8 @@ def test_mixed_precision_has_the_gradients_of_float32():
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("variant", TABLE1, ids=lambda variant: variant.name)
-def test_every_variant_of_table_1_trains_a_step(variant):
+@pytest.mark.parametrize("variant", [*TABLE1, *CHOICES], ids=lambda variant: variant.name)
+def test_every_variant_trains_a_step(variant):
     trainer = trainer_for(variant, batch_size=1)
     before = trainer.net.get_weights()
     recorder = fit(trainer, batches(size=1))
