@@ -105,7 +105,10 @@ def _deblur(
                 with_others=options.frames is None,
                 with_metadata=not options.strip_metadata,
             )
-            _run(deblurrer, video, writer, options)
+            try:
+                _run(deblurrer, video, writer, options)
+            finally:
+                writer.abandon()
             if not writer.count:
                 raise InputError(f"{video.path} has no frame here that can be decoded")
             file.seek(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -89,6 +90,11 @@ class VideoWriter:
         if self._stream is not None:
             self._mux(self._stream.encode(None))
         self._container.close()
+
+    def abandon(self) -> None:
+        """Frees the file, whatever state it is in; PyAV must not outlive it."""
+        with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
+            self._container.close()
 
     def _open(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
