@@ -153,7 +153,8 @@ class Video:
             src_colorspace=int(frame.colorspace),
             dst_colorspace=int(frame.colorspace),
             src_color_range=color_range(frame),
-            dst_color_range=0,
+            # RGB has no range; but where both are the same, PyAV 15 takes neither colour space.
+            dst_color_range=_FULL_RANGE + _LIMITED_RANGE - color_range(frame),
         ).to_ndarray()
         orientation = self._orientation(frame)
         self.is_turned = orientation >= 5
