@@ -1,0 +1,91 @@
+"""A validation never costs a step, and the best checkpoint is chosen on no test image."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from pair_folders import write_pairs
+
+from srn_tf.common.errors import InputError, OutOfMemory
+from srn_tf.data import find_pairs, hold_out
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.network.variants import get_variant
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.run import train
+from srn_tf.training.validation import TrainedDeblurrer
+from srn_tf.weights.run_folder import checkpoint_steps, load_model
+
+TINY = dataclasses.replace(
+    get_variant("SR-EDRB1"), name="tiny", scales=1, recurrent="conv", published=None
+)
+
+
+def sequences(root):
+    """Three sequences of two pairs, named as in GoPro's flat layout."""
+    write_pairs(root, [(16, 20)] * 6)
+    for folder in ("blur", "sharp"):
+        for i, path in enumerate(sorted((root / "train" / folder).iterdir())):
+            path.rename(path.with_name(f"{'abc'[i // 2]}_{i:06}.png"))
+    return root
+
+
+def config(data, **changes):
+    fields = {"batch_size": 2, "crop_size": 8, "decay_steps": 20, **changes}
+    return TrainingConfig(TINY, str(data), **fields)
+
+
+def test_a_run_that_finds_no_memory_to_validate_does_all_its_steps(tmp_path, monkeypatch, capsys):
+    def exhausted(self, image):
+        raise OutOfMemory("out of memory")
+
+    data = sequences(tmp_path / "data")
+    monkeypatch.setattr(Deblurrer, "__call__", exhausted)
+    options = RunOptions(max_steps=20, validate_every=5, checkpoint_every=5, keep_checkpoints=9)
+    train(config(data, hold_out="1"), options, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "validation will have to be left out" in said
+    assert [said.count(f"step {step}: validation left out") for step in (5, 10, 15, 20)] == [1] * 4
+    assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [20, 15, 10, 5]
+
+
+def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path):
+    data = sequences(tmp_path / "data")
+    run_dir = tmp_path / "run"
+    train(config(data, hold_out="b"), RunOptions(max_steps=2, validate_every=1), run_dir)
+    content = json.loads((run_dir / "config.json").read_text())["data"]
+    assert (content["held_out"], list(content["sequences"])) == (["b"], ["a", "c"])
+    assert load_model(run_dir, "best").restored_step in (1, 2)
+
+
+def test_memory_that_does_not_suffice_leads_to_smaller_tiles(monkeypatch):
+    tiles = []
+
+    def short_of_memory(self, image):
+        tiles.append(self._network._tile)
+        if len(tiles) < 3:
+            raise OutOfMemory("out of memory")
+        return image
+
+    monkeypatch.setattr(Deblurrer, "__call__", short_of_memory)
+    image = np.zeros((16, 16, 3), np.uint8)
+    deblurrer = TrainedDeblurrer(TINY)
+    assert deblurrer(image) is image
+    deblurrer(image)
+    assert tiles == [None, 512, 256, 256]
+
+
+def test_whole_sequences_are_held_out_by_number_or_name(tmp_path):
+    pairs = find_pairs(sequences(tmp_path), "train")
+    for wanted, expected in {"1": {"b"}, "2": {"a", "c"}, "c,a": {"a", "c"}}.items():
+        kept, held = hold_out(pairs, wanted)
+        assert {pair.sequence for pair in held} == expected
+        assert {pair.sequence for pair in kept} == {"a", "b", "c"} - expected
+    for wanted, message in {
+        "3": "3 of 3",
+        "0": "0 of 3",
+        "d": "hold out d",
+        "a,b,c": "all",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            hold_out(pairs, wanted)
