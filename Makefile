@@ -18,9 +18,10 @@ ifneq ($(RUN),)
 RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
-# Network, training step, the authors' recordings, export, bytes of the demo, older checkpoints.
-LINE_TESTS := tests/network/test_model.py tests/network/test_parity.py tests/training/test_step.py \
-	tests/exporting tests/data_tools/test_demo.py tests/weights
+# The authors' recordings of the network and of its training, one step, the bytes of the demo, an
+# older checkpoint.
+LINE_TESTS := tests/network/test_parity.py tests/training/test_step.py \
+	tests/data_tools/test_demo.py tests/weights/test_lines.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install train ablation demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean
