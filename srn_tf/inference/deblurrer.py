@@ -54,6 +54,11 @@ class Deblurrer:
         self._network = TiledNetwork(model, tile, halo, show_progress, on_progress)
 
     @classmethod
+    def starter(cls, **options) -> Deblurrer:
+        """With the weights of the package; `options` are those of the constructor."""
+        return cls(load_starter(), **options)
+
+    @classmethod
     def from_run_dir(
         cls, run_dir: str | os.PathLike, checkpoint: str = "latest", **options
     ) -> Deblurrer:

@@ -80,7 +80,7 @@ def test_deblur_without_run_dir_takes_them_and_says_so(tmp_path):
     assert status == 0
     assert output.count("starter weights") == 1
     assert "--run_dir=" in output
-    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), Deblurrer()(photograph))
+    np.testing.assert_array_equal(read_image(tmp_path / "out.png"), Deblurrer.starter()(photograph))
 
 
 def psnr(image, truth):
