@@ -21,6 +21,7 @@ STEPS = define(
     "Steps of all stages together. Default: those of this run.",
     group="Weights",
     least=0,
+    most=10**9,
 )
 OUTPUT = define("output", str, str(FILE), "File to write.", group="Weights")
 
