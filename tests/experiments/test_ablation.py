@@ -46,6 +46,7 @@ def summary_of(psnr, ssim, step=262_000):
         "device": "Abacus 3",
         "mean": {"psnr": psnr, "ssim_matlab": ssim},
         "baseline": {"psnr": 25.64, "ssim_matlab": 0.7928},
+        "sequences": {},
     }
 
 
