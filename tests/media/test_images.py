@@ -155,3 +155,10 @@ def test_sides_beyond_a_format_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"wide\.webp: \.webp holds at most 16383 pixels a side"):
         write_image(tmp_path / "wide.webp", np.zeros((1, 16384, 3), np.uint8))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".bmp"])
+def test_views_of_other_arrays_are_written_as_they_are(suffix, tmp_path):
+    view = picture(height=48, width=64)[2:26:2, ::-1]
+    write_image(tmp_path / f"view{suffix}", view)
+    np.testing.assert_array_equal(read_image(tmp_path / f"view{suffix}"), view)
