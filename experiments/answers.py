@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srn_tf.common.files import written_beside
 from srn_tf.network.variants import Variant, get_variant, slug
 from srn_tf.training.configuration import ADVERSARIAL_CROP, TrainingConfig
 
@@ -80,7 +78,7 @@ def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
 def write_table(rows: Sequence[Row], output: Path) -> str:
     """Writes choices.md and choices.csv into `output`; returns the text."""
     from experiments.table1 import reservation
-    from srn_tf.evaluation.results import markdown_table
+    from experiments.tables import write_tables
 
     header = ["question", "answer", "network", "PSNR (dB)", "SSIM", "steps", "crop", "batch"]
     body = [
@@ -102,12 +100,4 @@ def write_table(rows: Sequence[Row], output: Path) -> str:
         f"Weights: TV {TOTAL_VARIATION:g}, adversarial {ADVERSARIAL:g}. "
         f"{reservation(config.to_dict(), min(row.summary['step'] for row in rows))}"
     ).rstrip()
-    text = f"{markdown_table(header, body)}\n\n{caption}\n"
-    with written_beside(output / "choices.md") as temporary:
-        temporary.write_text(text)
-    with (
-        written_beside(output / "choices.csv") as temporary,
-        temporary.open("w", newline="") as file,
-    ):
-        csv.writer(file).writerows([header, *body])
-    return text
+    return write_tables(output, "choices", header, body, caption)

@@ -17,7 +17,6 @@ the results are read from where `srn_tf.evaluate` writes them by default.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from srn_tf.common.cli import run, starting
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside
 from srn_tf.training.configuration import BLUR_SUBSETS
@@ -194,20 +192,11 @@ def _predictions(method: Method, gopro: PairedBenchmark) -> Callable:
 
 
 def _write_tables(summaries: dict[str, tuple], output: Path) -> str:
-    from srn_tf.evaluation.results import markdown_table
+    from experiments.tables import write_tables
 
     measured = {label: _cells(*pair) for label, pair in summaries.items()}
     rows = [(label, *cells) for label, cells in {**PUBLISHED, **measured}.items()]
-    header = ("method", *COLUMNS)
-    text = f"{markdown_table(header, rows)}\n\n{_caption(summaries)}\n"
-    with written_beside(output / "table2.md") as temporary:
-        temporary.write_text(text)
-    with (
-        written_beside(output / "table2.csv") as temporary,
-        temporary.open("w", newline="") as file,
-    ):
-        csv.writer(file).writerows([header, *rows])
-    return text
+    return write_tables(output, "table2", ("method", *COLUMNS), rows, _caption(summaries))
 
 
 def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ due, so that the host may run ahead of it.
 
 from __future__ import annotations
 
+import abc
 import csv
 import signal
 import sys
@@ -30,7 +31,7 @@ Row = dict[str, float]
 _STEPS_BETWEEN_QUESTIONS = 10
 
 
-class AtSteps(keras.callbacks.Callback):
+class AtSteps(keras.callbacks.Callback, abc.ABC):
     """Acts after every `every`-th step of the run; 0 is never.
 
     Args:
@@ -52,9 +53,9 @@ class AtSteps(keras.callbacks.Callback):
         """Whether something is to be done after this step."""
         return bool(self.every) and step % self.every == 0
 
+    @abc.abstractmethod
     def act(self, step: int) -> None:
         """What is done."""
-        raise NotImplementedError
 
 
 class FiniteCheck(AtSteps):
