@@ -66,7 +66,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         head = file.read(8)
         length, name = int.from_bytes(head[:4], "big"), head[4:]
         if len(head) < 8 or (name == b"IEND" and len(file.read(4)) < 4):
-            raise InputError("is truncated: its last chunk is not there, or not whole")
+            raise InputError("is unreadable or truncated: its end is missing")
         if name == b"IEND":
             return
         if name in _READ and length <= _LARGEST_PROFILE:

@@ -138,7 +138,7 @@ def _decode(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> np.ndarray:
     end = tiff.filehandle.size
     for offset, count in zip(page.dataoffsets, page.databytecounts):
         if not count or offset + count > end:
-            raise InputError("is truncated: a part of its pixels is missing")
+            raise InputError("is unreadable or truncated: a part of its pixels is missing")
     if page.compression in _FAX:
         tiff.filehandle.seek(0)
         return np.asarray(PIL.Image.open(tiff.filehandle, formats=["TIFF"]).convert("L"))

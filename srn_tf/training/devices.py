@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -60,11 +61,18 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         return _joined_workers()
     several_gpus = len(tf.config.list_physical_devices("GPU")) > 1
     if name == "mirrored" or (name == "auto" and several_gpus):
-        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        return tf.distribute.MirroredStrategy(
-            [device.name for device in tf.config.list_logical_devices(kind)]
-        )
+        return _all_devices()
     return tf.distribute.get_strategy()
+
+
+@functools.cache
+def _all_devices() -> tf.distribute.Strategy:
+    # One for the whole process: each would number its collective operations from the start again,
+    # and TensorFlow takes those of a second run for the first run's.
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return tf.distribute.MirroredStrategy(
+        [device.name for device in tf.config.list_logical_devices(kind)]
+    )
 
 
 def _joined_workers() -> tf.distribute.Strategy:

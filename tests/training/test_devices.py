@@ -21,6 +21,7 @@ def test_auto_is_one_device_unless_there_is_more(monkeypatch):
     assert not is_multi_worker("auto")
     assert make_strategy("auto").num_replicas_in_sync == 1
     assert isinstance(make_strategy("mirrored"), tf.distribute.MirroredStrategy)
+    assert make_strategy("mirrored") is make_strategy("mirrored")
     with pytest.raises(InputError, match="needs TF_CONFIG with a list of workers"):
         make_strategy("multi_worker")
 
