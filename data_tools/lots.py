@@ -65,13 +65,13 @@ def make_starter(
             "starter data need seed >= 0, at least 1 pair and images of at least 16x16 pixels; "
             f"received seed {seed}, {pairs} pairs, {size}x{size}"
         )
-    files = [path for folder in photographs for path in _images_in(Path(folder))]
+    files = photographs_in(photographs)
     names = [f"{path.parent.name}/{path.name}" for path in files]
     settings = {"seed": seed, "pairs": pairs, "size": size, "photographs": names}
     settings_file = Path(output) / SETTINGS_FILE
     if is_rendered(settings_file, settings, len(SUBSETS) * pairs, overwrite):
         return False
-    scenes = [_load(path) for path in files]
+    scenes = [read_photograph(path) for path in files]
 
     def render(folder: Path, number: int) -> None:
         generator = np.random.default_rng([seed, number])
@@ -83,14 +83,21 @@ def make_starter(
     return True
 
 
-def _images_in(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if is_image(path)) if folder.is_dir() else []
-    if not files:
-        raise InputError(f"{folder} is not a folder with photographs")
+def photographs_in(folders: list[str | Path]) -> list[Path]:
+    """The images in some folders; InputError for a folder without any."""
+    files = []
+    for folder in map(Path, folders):
+        found = (
+            sorted(path for path in folder.iterdir() if is_image(path)) if folder.is_dir() else []
+        )
+        if not found:
+            raise InputError(f"{folder} is not a folder with photographs")
+        files += found
     return files
 
 
-def _load(path: Path) -> np.ndarray:
+def read_photograph(path: Path) -> np.ndarray:
+    """A photograph, uint8 `[H, W, 3]`, shrunk to LONGEST_SIDE where it is larger."""
     photograph = read_rgb(path)
     height, width = photograph.shape[:2]
     scale = LONGEST_SIDE / max(height, width)

@@ -101,7 +101,9 @@ def make_demo(
     images = len(SUBSETS) * sum(counts.values())
     if is_rendered(output / SETTINGS_FILE, settings, images, overwrite):
         return False
-    photographs = {split: [_load(name) for name in names] for split, names in PHOTOGRAPHS.items()}
+    photographs = {
+        split: [load_photograph(name) for name in names] for split, names in PHOTOGRAPHS.items()
+    }
 
     def render(folder: Path, job: tuple[str, int]) -> None:
         split, number = job
@@ -112,7 +114,8 @@ def make_demo(
     return True
 
 
-def _load(name: str) -> np.ndarray:
+def load_photograph(name: str) -> np.ndarray:
+    """A photograph of PHOTOGRAPHS, uint8 `[H, W, 3]`."""
     import skimage.data
 
     photograph = getattr(skimage.data, name)()
