@@ -94,7 +94,8 @@ def _read_heif(file: BinaryIO) -> Stored:
     # libheif has turned the image already; by the standard its EXIF has no say in that.
     _, exif, notes = parse_exif(image.info.get("exif") or b"")
     metadata = Metadata(exif, image.info.get("icc_profile") or b"", notes=notes)
-    return Stored((image.size[1], image.size[0]), lambda: np.asarray(image), 1, metadata)
+    # A copy: older versions of the plug-in lend memory that ends with the image.
+    return Stored(image.size[::-1], lambda: np.array(image), 1, metadata)
 
 
 def _encode_heif(image: np.ndarray, metadata: Metadata) -> bytes:
