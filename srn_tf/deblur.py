@@ -91,7 +91,8 @@ MAX_MEGAPIXELS = define(
     "max_megapixels",
     float,
     400.0,
-    "Refuse larger images, in millions of pixels.",
+    "Refuse larger images, in millions of pixels, and videos with frames of more than a quarter of "
+    "that, as several are in memory at once.",
     group=_SIZE,
     above=0,
     most=1e6,
@@ -174,7 +175,12 @@ def main() -> None:
         deblur_files(_load(), dataclasses.replace(planned, jobs=remaining), options)
     elif is_video(source):
         video_options = VideoOptions(
-            COMPARE.value, CODEC.value, CRF.value, part, STRIP_METADATA.value
+            COMPARE.value,
+            CODEC.value,
+            CRF.value,
+            part,
+            STRIP_METADATA.value,
+            MAX_MEGAPIXELS.value / 4,
         )
         for note in deblur_video(_load(), source, remaining[0].target, video_options):
             print(note, file=sys.stderr)

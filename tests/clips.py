@@ -35,9 +35,13 @@ def make_video(
     pictures: Sequence[np.ndarray] | None = None,
     sound: str | None = None,
     sound_blocks: int = 20,
+    subtitles: tuple[str, Sequence[bytes]] | None = None,
     **fields,
 ) -> Path:
-    """Writes frames (`pictures`) shown at `times`, in ticks of `time_base`, and a sound."""
+    """Writes frames (`pictures`) shown at `times`, in ticks of `time_base`, and a sound.
+
+    Of `subtitles`, their codec and lines, there is one every 40 ms, and they speak German.
+    """
     deep = "10" in pixels
     if pictures is None:
         pictures = [picture(number, size, deep) for number in range(len(times))]
@@ -53,6 +57,9 @@ def make_video(
         for name, value in fields.items():
             setattr(stream.codec_context, name, value)
         audio = container.add_stream(sound, rate=44100, layout="stereo") if sound else None
+        if subtitles:
+            text = container.add_mux_stream(subtitles[0])
+            text.time_base, text.metadata["language"] = Fraction(1, 1000), "ger"
         for time, image in zip(times, pictures):
             frame = av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(image), format="rgb48le" if deep else "rgb24"
@@ -75,6 +82,11 @@ def make_video(
                 heard.time_base = Fraction(1, 44100)
                 container.mux(audio.encode(heard))
             container.mux(audio.encode(None))
+        for number, line in enumerate(subtitles[1] if subtitles else ()):
+            packet = av.Packet(line)
+            packet.stream, packet.time_base = text, text.time_base
+            packet.pts, packet.dts, packet.duration = 40 * number, 40 * number, 40
+            container.mux(packet)
         container.close()
     return path
 

@@ -24,7 +24,7 @@ import tqdm
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import written_beside
 from srn_tf.media.containers import CODECS, CONTAINERS
-from srn_tf.media.video_reading import Frame, Video
+from srn_tf.media.video_reading import MAX_MEGAPIXELS, Frame, Video
 from srn_tf.media.video_writing import VideoWriter, count_frames
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class VideoOptions:
       crf: constant rate factor of H.264 and VP9, from 0 (best) to 51 or 63; None: 18 or 24.
       frames: first frame and the one after the last, from 0; None for all.
       strip_metadata: leave title, date and place out.
+      max_megapixels: videos with larger frames are refused; 1 is 1e6 pixels.
     """
 
     compare: bool = False
@@ -51,6 +52,7 @@ class VideoOptions:
     crf: int | None = None
     frames: tuple[int, int] | None = None
     strip_metadata: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
 
 
 def parse_frames(text: str) -> tuple[int, int]:
@@ -80,7 +82,7 @@ def deblur_video(
     codec = options.codec or container.codecs[0]
     if codec not in container.codecs:
         raise InputError(f"{target} holds {' or '.join(container.codecs)} here, not {codec}")
-    video = Video(source)
+    video = Video(source, options.max_megapixels)
     try:
         return _deblur(deblurrer, video, target, options, codec)
     except av.error.FFmpegError as error:

@@ -19,7 +19,9 @@ from srn_tf.common.files import check_regular
 from srn_tf.media.containers import DEMUXERS, is_cut_off
 from srn_tf.media.metadata import upright
 
+MAX_MEGAPIXELS = 100.0
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
+_COVER = 1 << 10  # disposition of a stream that is a picture for the file's icon
 # The signs of a, b, c, d in a display matrix, where x' = ax + cy and y' = bx + dy; as EXIF counts.
 _TURNS = {
     (1, 0, 0, 1): 1,
@@ -44,34 +46,53 @@ class Frame(NamedTuple):
 class Video:
     """A video file, read from its beginning once.
 
+    Args:
+      path: of the file.
+      max_megapixels: files with larger frames are refused before memory is taken for one; a larger
+        frame among others counts as damage.
+
     Attributes:
       time_base: the length of a tick in seconds.
       rate: frames per second on average; 0 where the file does not tell.
       expected: about how many frames there are; 0 where the file does not tell.
       others: the further streams, whose packets `contents` gives too.
+      chapters: as PyAV gives them; none before its version 16.
       damage: after reading, what was wrong with the file; empty when it was whole.
       is_turned: whether frames were turned by 90 degrees; known once there is one.
       notes: what the frames do not show, for the user to read.
 
     Raises:
-      InputError: the file is missing, no video that is read here, or has no picture.
+      InputError: the file is missing, no video that is read here, has no picture or too large a
+        one.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, max_megapixels: float = MAX_MEGAPIXELS):
         check_regular(path)
         self._file = open(path, "rb")  # noqa: SIM115 (`close`)
+        limit = {"max_pixels": f"{1e6 * max_megapixels:.0f}"}
         try:
             self._container = av.open(
                 self._file,
-                options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
+                options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none", **limit},
                 metadata_errors="replace",
             )
-            self.stream = self._container.streams.video[0]
+            pictures = (
+                s for s in self._container.streams.video if not s.disposition.value & _COVER
+            )
+            self.stream = next(pictures)
         # What FFmpeg does not understand ends in one of many exceptions.
         except Exception as error:
             self._file.close()
-            reason = "it has no picture" if isinstance(error, IndexError) else str(error)
+            reason = "it has no picture" if isinstance(error, StopIteration) else str(error)
             raise InputError(f"{path} is no readable video: {reason}") from None
+        megapixels = self.stream.width * self.stream.height / 1e6
+        if not 0 < megapixels <= max_megapixels:  # 0: FFmpeg obeyed the limit already
+            self.close()
+            raise InputError(
+                f"{path} has frames of more than {max_megapixels:g} megapixels, or of none; the "
+                "limit of deblur is a quarter of its --max_megapixels"
+            )
+        self.stream.codec_context.options = limit
         self.stream.thread_type = "AUTO"
         self.path = path
         self.time_base = Fraction(self.stream.time_base or Fraction(1, 1000))
@@ -83,6 +104,8 @@ class Video:
             for stream in self._container.streams
             if stream.index != self.stream.index and stream.type in ("audio", "subtitle")
         ]
+        known = getattr(self._container, "chapters", None)
+        self.chapters = known() if known else []
         self.damage, self.is_turned = "", False
         self.notes: list[str] = []
         lost = [stream.type for stream in self._container.streams]
@@ -101,6 +124,7 @@ class Video:
         with open(self.path, "rb") as file:
             cut_off = is_cut_off(file)
         errors, last = 0, None
+        has_alpha = self.stream.metadata.get("alpha_mode") == "1"  # of WebM, in a layer of its own
         streams = [self.stream, *(self.others if with_others else [])]
         packets = self._container.demux(*streams)
         while True:
@@ -123,6 +147,10 @@ class Video:
                 continue
             for frame in frames:
                 errors += frame.is_corrupt
+                if frame.interlaced_frame:
+                    self._note("it is interlaced: two fields are deblurred as one whole frame")
+                if has_alpha or any(component.is_alpha for component in frame.format.components):
+                    self._note("its alpha channel is left out")
                 pts = frame.pts
                 if last and (pts is None or pts <= last.pts):
                     pts = last.pts + last.duration
@@ -135,6 +163,9 @@ class Video:
             self.damage = "it ends early (truncated?)"
         elif errors:
             self.damage = "it is damaged"
+
+    def _note(self, note: str) -> None:
+        self.notes += [] if note in self.notes else [note]
 
     def _expected(self) -> int:
         if self.stream.frames:
@@ -166,8 +197,7 @@ class Video:
                 matrix = np.frombuffer(bytes(data), np.int32)
                 signs = tuple(int(np.sign(matrix[i])) for i in (0, 1, 3, 4))
                 if signs not in _TURNS:
-                    note = "it is turned by no right angle: its frames stay as they are stored"
-                    self.notes += [] if note in self.notes else [note]
+                    self._note("it is turned by no right angle: its frames stay as stored")
                 return _TURNS.get(signs, 1)
         return 1
 

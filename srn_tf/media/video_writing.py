@@ -26,7 +26,7 @@ class VideoWriter:
       codec: of the frames.
       crf: constant rate factor; None takes the codec's default.
       source: whose times, colours, pixel aspect ratio and other streams are taken over.
-      with_others: copy the sound and subtitles of `source`.
+      with_others: copy the sound, subtitles and chapters of `source`.
       with_metadata: copy its title, date and place.
 
     Attributes:
@@ -48,7 +48,8 @@ class VideoWriter:
         self._source, self._codec = source, codec
         self._crf = codec.crf if crf is None else crf
         self._container = av.open(file, "w", format=container.muxer)
-        self._constant_rate = container.muxer == "avi"
+        self._muxer = container.muxer
+        self._is_mp4, self._constant_rate = self._muxer in ("mp4", "mov"), self._muxer == "avi"
         self._stream = None
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
@@ -58,6 +59,8 @@ class VideoWriter:
         self._time_base = source.time_base
         if self._constant_rate and source.rate:
             self._time_base = 1 / source.rate
+        if with_others and source.chapters:
+            self._container.set_chapters(source.chapters)
         if with_metadata:
             kept = {k: v for k, v in source.metadata.items() if k not in _ABOUT_THE_FILE}
             self._container.metadata.update(kept)
@@ -74,7 +77,9 @@ class VideoWriter:
                 self._waiting.append(item)
                 return
             copy = self._copies.get(item.stream.index)
-            if copy is not None:
+            # What was trimmed off a clip is before its beginning: only edit lists can hide it.
+            trimmed = (item.pts or 0) + (item.duration or 0) < 0 and not self._is_mp4
+            if copy is not None and not trimmed:
                 item.stream = copy
                 self._container.mux(item)
             return
@@ -125,10 +130,12 @@ class VideoWriter:
         made.color_primaries, made.color_trc = given.color_primaries, given.color_trc
         ratio = self._source.stream.sample_aspect_ratio
         if ratio:
-            made.sample_aspect_ratio = 1 / ratio if self._source.is_turned else ratio
-            if ratio != 1 and codec.encoder == "libvpx-vp9":
-                self.notes.append(f"VP9 holds no pixel aspect ratio: {ratio} is left out")
-        self._pixels, self._stream = pixels, stream
+            made.sample_aspect_ratio = ratio = 1 / ratio if self._source.is_turned else ratio
+            if ratio != 1 and not self._holds_ratio():
+                self.notes.append(
+                    f"{self._muxer} holds no pixel aspect ratio here: {ratio} is left out"
+                )
+        self._pixels, self._stream, self._shape = pixels, stream, image.shape
         for other in self._source.others if self._with_others else []:
             self._copies[other.index] = self._copy_of(other)
 
@@ -140,12 +147,19 @@ class VideoWriter:
         name = stream.codec_context.codec.name if stream.codec_context else "?"
         try:
             if name in self._container.supported_codecs:
-                return self._container.add_stream_from_template(stream)
+                copy = self._container.add_stream_from_template(stream)
+                kept = ("language", "title")
+                copy.metadata.update({k: v for k, v in stream.metadata.items() if k in kept})
+                copy.disposition = stream.disposition.value
+                return copy
         except (ValueError, av.error.FFmpegError):
             pass  # the container says no
-        muxer = self._container.format.name
-        self.notes.append(f"{muxer} holds no {name} {stream.type}: it is left out")
+        self.notes.append(f"{self._muxer} holds no {name} {stream.type}: it is left out")
         return None
+
+    def _holds_ratio(self) -> bool:
+        # Matroska and AVI would hold it themselves, but PyAV has no way to tell them.
+        return self._is_mp4 or self._codec.encoder in ("libx264", "mjpeg")
 
     def _encode(self, item: Frame) -> None:
         deep = item.image.dtype == np.uint16
@@ -159,12 +173,13 @@ class VideoWriter:
                 format=self._pixels, dst_colorspace=self._space(), dst_color_range=self._range
             )
             frame.colorspace, frame.color_range = self._space(), self._range
+        if item.image.shape != self._shape:
+            note = "its frames change their size: all are scaled to that of the first"
+            self.notes += [] if note in self.notes else [note]
         scale = self._source.time_base / self._time_base
         frame.pts, frame.time_base = round(item.pts * scale), self._time_base
         if self._last_pts is not None and frame.pts <= self._last_pts:
-            raise InputError(
-                f"{self._container.format.name} holds constant frame rates only: write .mkv or .mp4"
-            )
+            raise InputError(f"{self._muxer} holds constant frame rates only: write .mkv or .mp4")
         self._last_pts = frame.pts
         self._durations[frame.pts] = frame.duration = max(round(item.duration * scale), 1)
         self._mux(self._stream.encode(frame))

@@ -5,13 +5,16 @@ import stat
 from fractions import Fraction
 
 import av
+import av.filter
 import numpy as np
 import pytest
 from clips import frames_of, make_video, packets_of, picture, times_of, turn
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
-from srn_tf.media.containers import CONTAINERS
+from srn_tf.media.containers import CODECS, CONTAINERS
+from srn_tf.media.video_reading import Video
+from srn_tf.media.video_writing import VideoWriter
 
 
 def identity(image):
@@ -102,6 +105,139 @@ def test_what_the_container_cannot_hold_is_named(tmp_path):
     )
     with pytest.raises(InputError, match="avi holds constant frame rates only"):
         deblur(uneven, tmp_path / "out.avi")
+
+
+@pytest.mark.skipif(
+    not hasattr(av.container.OutputContainer, "add_mux_stream"), reason="PyAV makes no subtitles"
+)
+@pytest.mark.parametrize(
+    ("suffix", "codec", "mark", "other"),
+    [
+        (".mkv", "subrip", b"", ".mp4"),
+        (".mp4", "mov_text", b"\0\5", ".mkv"),
+        (".webm", "webvtt", b"", ".mov"),
+    ],
+)
+def test_subtitles_are_copied_or_named(tmp_path, suffix, codec, mark, other):
+    lines = [mark + b"first", mark + b"other"]
+    encoder = {"encoder": "libvpx-vp9"} if suffix == ".webm" else {}
+    source = make_video(tmp_path / f"in{suffix}", subtitles=(codec, lines), **encoder)
+    target = tmp_path / f"out{suffix}"
+    assert deblur(source, target) == []
+    assert [line for line in packets_of(target, "subtitles") if line in lines] == lines
+    with av.open(str(target)) as container:
+        assert container.streams.subtitles[0].metadata["language"] == "ger"
+    (note,) = deblur(source, tmp_path / f"out{other}")
+    assert "subtitle: it is left out" in note
+
+
+@pytest.mark.skipif(
+    not hasattr(av.container.OutputContainer, "set_chapters"), reason="PyAV knows no chapters"
+)
+def test_chapters_are_kept(tmp_path):
+    source = make_video(tmp_path / "in.mkv")
+    video = Video(source)
+    video.chapters = [
+        {"id": 1, "start": 0, "end": 80, "time_base": Fraction(1, 1000), "metadata": {"title": "A"}}
+    ]
+    with (tmp_path / "out.mkv").open("w+b") as file:
+        flags = {"with_others": True, "with_metadata": True}
+        writer = VideoWriter(file, CONTAINERS[".mkv"], CODECS["h264"], None, video, **flags)
+        for frame in video.contents():
+            writer.write(frame)
+        writer.close()
+    video.close()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (chapter,) = container.chapters()
+    assert chapter["metadata"] == {"title": "A"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "is_kept"),
+    [
+        (".mkv", "h264", True),
+        (".mp4", "vp9", True),
+        (".avi", "mjpeg", True),
+        (".mkv", "ffv1", False),
+        (".webm", "vp9", False),
+    ],
+)
+def test_a_pixel_aspect_ratio_is_kept_or_said_to_be_lost(tmp_path, suffix, codec, is_kept):
+    source = make_video(tmp_path / "in.mkv", (0, 1), sample_aspect_ratio=Fraction(4, 3))
+    notes = deblur(source, tmp_path / f"out{suffix}", codec=codec)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert (container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)) == is_kept
+    assert ["no pixel aspect ratio here: 4/3 is left out" in note for note in notes] == (
+        [] if is_kept else [True]
+    )
+
+
+def with_another_size(path, width, height):
+    """Has all but the first frames of a Motion JPEG claim another size."""
+    content = path.read_bytes()
+    head, mark, rest = content.partition(b"\xff\xc0\0\x11\x08")
+    rest = rest[:4] + rest[4:].replace(
+        mark + rest[:4], mark + height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    )
+    path.write_bytes(head + mark + rest)
+
+
+def test_frames_of_hostile_sizes_are_refused_before_memory_is_taken(tmp_path):
+    source = make_video(tmp_path / "in.avi", encoder="mjpeg", pixels="yuvj420p", options={})
+    with pytest.raises(InputError, match=r"in\.avi has frames of more than 0\.001 mega"):
+        deblur(source, tmp_path / "out.avi", max_megapixels=0.001)
+    with_another_size(source, 16000, 16000)
+    with pytest.raises(RunError, match=r"in\.avi: it is damaged; .* holds the 1 frames"):
+        deblur(source, tmp_path / "out.avi")
+
+
+def test_frames_of_several_sizes_are_scaled_and_that_is_said(tmp_path):
+    source = make_video(tmp_path / "in.avi", encoder="mjpeg", pixels="yuvj420p", options={})
+    with_another_size(source, 64, 40)
+    (note,) = deblur(source, tmp_path / "out.avi")
+    assert "scaled to that of the first" in note
+    assert {frame.image.shape for frame in frames_of(tmp_path / "out.avi")} == {(48, 64, 3)}
+
+
+def test_alpha_and_fields_are_said_to_be_lost(tmp_path):
+    see_through = {"encoder": "ffv1", "pixels": "bgra", "options": {}}
+    (note,) = deblur(make_video(tmp_path / "in.mkv", **see_through), tmp_path / "out.mkv")
+    assert "its alpha channel is left out" in note
+    marked = av.filter.Graph()
+    first = marked.add_buffer(
+        width=64, height=48, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25)
+    )
+    marked.link_nodes(first, marked.add("setparams", "field_mode=tff"), marked.add("buffersink"))
+    marked.configure()
+    with (tmp_path / "tv.mkv").open("w+b") as file, av.open(file, "w", "matroska") as container:
+        stream = container.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme"})
+        stream.width, stream.height = 64, 48
+        marked.push(
+            av.VideoFrame.from_ndarray(picture(0, (48, 64)), "rgb24").reformat(format="yuv420p")
+        )
+        container.mux(stream.encode(marked.pull()))
+        container.mux(stream.encode(None))
+    (note,) = deblur(tmp_path / "tv.mkv", tmp_path / "tv.mp4")
+    assert "it is interlaced" in note
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_what_was_trimmed_off_a_clip_stays_off(tmp_path, suffix):
+    options = {"crf": "1", "bf": "2", "g": "10"}
+    source = make_video(
+        tmp_path / "in.mp4", tuple(range(30)), options=options, sound="aac", sound_blocks=60
+    )
+    content = bytearray(source.read_bytes())
+    for time_base, place in ((12800, 0), (44100, content.index(b"elst") + 4)):
+        start = content.index(b"elst", place) + 16  # of the first edit, in the track's time
+        moved = int.from_bytes(content[start : start + 4], "big") + time_base * 13 // 25
+        content[start : start + 4] = moved.to_bytes(4, "big")
+    source.write_bytes(content)
+    assert deblur(source, tmp_path / f"out{suffix}") == []
+    times = times_of(tmp_path / f"out{suffix}")
+    assert len(times) == 17
+    assert times[0] < 0.03  # Matroska begins with the sound, a fraction of a packet earlier
+    np.testing.assert_allclose(np.diff(times), 0.04, atol=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
