@@ -1,10 +1,20 @@
 """The run folder: its description, and folders that are none."""
 
 import pytest
+import tensorflow as tf
+from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError
+from srn_tf.common.keras import keras
+from srn_tf.network import model as network
 from srn_tf.network.variants import get_variant
-from srn_tf.weights.run_folder import read_config, write_config
+from srn_tf.weights.run_folder import (
+    Checkpoints,
+    checkpoint_folder,
+    load_model,
+    read_config,
+    write_config,
+)
 
 
 @pytest.mark.parametrize("text", [None, "no json", "[]", "{}", '{"variant": {"depth": 12}}'])
@@ -25,3 +35,47 @@ def test_earlier_calls_are_kept(tmp_path, monkeypatch):
         "--max_steps=1",
         "--max_steps=2",
     ]
+
+
+class Hiding(keras.Model):
+    """A network whose variables TensorFlow does not find, as Keras 3 has them in lists."""
+
+    def __init__(self):
+        super().__init__()
+        hidden = [tf.Variable([1.0, 2.0], name="kernel")]
+        self._hidden = lambda: hidden
+
+    @property
+    def variables(self):
+        return self._hidden()
+
+
+class TestCheckpointsThatLackVariables:
+    """Commands read through `load_model`, a training that goes on through `Checkpoints`."""
+
+    @pytest.fixture
+    def run_dir(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(network, "WIDTHS", (2, 4, 8))
+        return write_run(lively_model("SR-EDRB1"), tmp_path)
+
+    def test_some(self, run_dir):
+        write_config(run_dir, get_variant("SR-EDRB2"))
+        with pytest.raises(InputError, match=r"step-1 holds no values for .*/block2/conv\d/"):
+            load_model(run_dir)
+
+    def test_the_average_that_is_asked_for(self, run_dir):
+        write_config(run_dir, get_variant("SR-EDRB1"), training={"ema_decay": 0.9})
+        with pytest.raises(InputError, match=r"step-1 holds no values for .*/kernel:0.*, \.\.\."):
+            load_model(run_dir)
+
+    def test_the_optimizer_to_go_on_with(self, run_dir):
+        optimizer = keras.optimizers.Adam()
+        optimizer.build([tf.Variable([1.0], name="kernel")])
+        with pytest.raises(InputError, match=r"step-1 holds no values for .*m/kernel:0"):
+            Checkpoints(checkpoint_folder(run_dir), {"optimizer": optimizer}, 1).restore()
+
+    def test_all_without_a_word_from_tensorflow(self, tmp_path):
+        checkpoints = Checkpoints(tmp_path, {"net": Hiding()}, 1)
+        checkpoints.save(1)
+        with pytest.raises(InputError, match="step-1 holds no values for kernel:0: it is of"):
+            checkpoints.restore()
