@@ -135,7 +135,7 @@ def _other_camera(
     values = photograph.astype(np.float32) / 255
     values = _light(values) if is_light else values
     down, right = np.mgrid[top : top + sides[0], left : left + sides[1]].astype(np.float32)
-    samples = _smooth_path(generator)
+    samples = smooth_path(generator)
     total = sum(
         np.clip(
             cv2.remap(values, right + x, down + y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT),
@@ -153,7 +153,7 @@ def _other_camera(
     return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]), sharp
 
 
-def _smooth_path(generator: np.random.Generator) -> np.ndarray:
+def smooth_path(generator: np.random.Generator) -> np.ndarray:
     """Shifts `[N, 2]` in pixels: a drift and three slow waves, the middle one zero."""
     time = np.linspace(
         -0.5, 0.5, 2 * int(generator.integers(SAMPLES[0] // 2, SAMPLES[1] // 2 + 1)) + 1

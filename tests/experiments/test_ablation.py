@@ -263,6 +263,7 @@ def test_all_networks_are_trained_with_one_recipe_and_scored(ablated):
     assert "demonstration scores" in output
 
 
+@pytest.mark.robust
 def test_fig_4_uses_the_runs_of_the_ablation(ablated):
     workplace = ablated[0]
     arguments = command(workplace, f"--runs={workplace}/out/runs", f"--output={workplace}/scales")

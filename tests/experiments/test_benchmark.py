@@ -17,6 +17,7 @@ def _python(*arguments):
     )
 
 
+@pytest.mark.robust
 def test_table_has_a_row_for_every_source():
     options = ("--pairs=2", "--batch_size=1", "--runs=1", "--seconds=0.01", "--steps=2")
     result = _python("-m", "experiments.benchmark", "data", *options)

@@ -1,0 +1,38 @@
+"""The cameras of the starter weights' scores: what they show was not trained on, and is blurred."""
+
+import numpy as np
+import pytest
+
+from experiments import model_card
+
+
+@pytest.fixture
+def photograph():
+    return np.random.default_rng(0).integers(0, 256, (300, 350, 3), np.uint8)
+
+
+def test_the_other_camera_blurs_a_part_of_the_photograph(photograph):
+    examples = list(model_card.seen_otherwise([photograph]))
+    assert len(examples) == 2  # a sum of values and one of light
+    for blurred, sharp in examples:
+        assert blurred.shape == sharp.shape == (256, 320, 3)
+        places = np.argwhere((photograph == sharp[0, 0]).all(axis=2))
+        parts = [photograph[y : y + 256, x : x + 320] for y, x in places]
+        assert any(np.array_equal(part, sharp) for part in parts)
+        assert blurred.std() < 0.6 * sharp.std()
+
+
+def test_its_paths_have_the_lengths_that_the_card_tells():
+    for seed in range(50):
+        path = model_card.smooth_path(np.random.default_rng(seed))
+        assert 25 <= len(path) <= 41 and len(path) % 2
+        assert np.abs(path[len(path) // 2]).max() == 0
+        assert 4 <= np.linalg.norm(np.diff(path, axis=0), axis=1).sum() <= 20
+
+
+def test_more_shake_blurs_more(photograph):
+    deviations = [
+        np.mean([blurred.std() for blurred, _ in model_card.shaken([photograph], strength)])
+        for strength in (0.25, 1.0)
+    ]
+    assert deviations[1] < deviations[0] < photograph.std()
