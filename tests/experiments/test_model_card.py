@@ -25,7 +25,7 @@ def test_the_other_camera_blurs_a_part_of_the_photograph(photograph):
 def test_its_paths_have_the_lengths_that_the_card_tells():
     for seed in range(50):
         path = model_card.smooth_path(np.random.default_rng(seed))
-        assert 25 <= len(path) <= 41 and len(path) % 2
+        assert len(path) in range(25, 42, 2)
         assert np.abs(path[len(path) // 2]).max() == 0
         assert 4 <= np.linalg.norm(np.diff(path, axis=0), axis=1).sum() <= 20
 
