@@ -2,7 +2,7 @@
 
     python -m data_tools.starter --photographs=DIR,DIR --output=data/starter
 
-`data_tools.lots` says how they are made.
+`data_tools.starter_pairs` says how they are made.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OPTIONS = (
 
 def main() -> None:
     """Makes the data as the flags say."""
-    from data_tools.lots import make_starter
+    from data_tools.starter_pairs import make_starter
 
     options = {flag.name: flag.value for flag in OPTIONS}
     made = make_starter(PHOTOGRAPHS.value, OUTPUT.value, **options)
