@@ -87,9 +87,9 @@ def _scores(done: list[tuple[np.ndarray, ...]]) -> tuple[str, ...]:
 
 def groups() -> Iterator[tuple[str, Iterator[Example]]]:
     """The rows of the table with their images."""
-    from data_tools.starter_pairs import photographs_in, read_photograph
     from data_tools.scenes import PHOTOGRAPHS as NAMES
     from data_tools.scenes import load_photograph
+    from data_tools.starter_pairs import photographs_in, read_photograph
 
     demo = [load_photograph(name) for name in NAMES["test"]]
     for name, strength in STRENGTHS.items():

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from data_tools.cameras import MOSTLY, SAMPLES, STRONG, Layer, camera_path, expose
-from data_tools.starter_pairs import make_starter
 from data_tools.scenes import MARGIN
+from data_tools.starter_pairs import make_starter
 from srn_tf.common.errors import InputError
 from srn_tf.data.pairs import find_pairs
 
