@@ -18,10 +18,10 @@ ifneq ($(RUN),)
 RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
-# The authors' recordings of the network and of its training, one step, the bytes of the demo, an
-# older checkpoint.
-LINE_TESTS := tests/network/test_parity.py tests/training/test_step.py \
-	tests/data_tools/test_demo.py tests/weights/test_lines.py
+# The network, with the authors' recordings of it and of its training, one step, what is exported,
+# the bytes of the demo, checkpoints of the other line.
+LINE_TESTS := tests/network tests/training/test_step.py tests/exporting tests/data_tools/test_demo.py \
+	tests/weights/test_lines.py tests/weights/test_run_folder.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install train ablation demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean
@@ -54,7 +54,7 @@ test: $(VENV)/.test ## lint and run the tests (under 8 minutes on 2 cores)
 	$(PYTHON) -m pytest -m "not (robust or fuzz or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-line: $(VENV)/.test ## the tests that another line of TensorFlow might break (minutes)
-	$(PYTHON) -m pytest $(LINE_TESTS) $(ARGS)
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile $(LINE_TESTS) $(ARGS)
 
 test-robust: $(VENV)/.test ## kill every command, fill its disk, run it twice at once (an hour)
 	$(PYTHON) -m pytest -m robust $(ARGS)

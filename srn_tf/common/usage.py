@@ -17,10 +17,11 @@ _KINDS = {int: "INTEGER", float: "NUMBER", str: "TEXT", list: "A,B,...", tuple: 
 def usage(docstring: str) -> str:
     """What --help says of the command whose module has this docstring.
 
-    The indented paragraphs of the docstring are its examples.
+    The paragraphs of the docstring that begin with "python" are its examples. They are indented,
+    but from Python 3.13 on not where the docstring has nothing else after its first line.
     """
     paragraphs = docstring.strip().split("\n\n")
-    examples = [text for text in paragraphs if text.startswith(" ")]
+    examples = [text for text in paragraphs if text.split()[0] == "python"]
     prose = [textwrap.fill(text, WIDTH) for text in paragraphs if text not in examples]
     groups: dict[str, list[str]] = {}
     for name, option in OPTIONS.items():

@@ -82,8 +82,8 @@ def test_each_side_has_the_gradients_of_its_own_loss(trainer, images):
     assert finite
     assert len(gradients) == len(expected)
     for found, wanted in zip(gradients, expected):
-        scale = np.abs(wanted).max() + 1e-12
-        np.testing.assert_allclose(found / scale, wanted / scale, atol=2e-3)
+        # Rounded otherwise, a value may fall on the other side of a LeakyReLU's kink.
+        assert np.linalg.norm(found - wanted) <= 0.01 * np.linalg.norm(wanted)
     logs = dict(zip(trainer.log_names, values.numpy()))
     assert logs["loss_adversarial"] == pytest.approx(cross_entropy(fake, 1), rel=1e-4)
     telling = cross_entropy(real, 1) + cross_entropy(fake, 0)
