@@ -13,6 +13,7 @@ import collections
 import dataclasses
 import os
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
 import tqdm
@@ -21,6 +22,7 @@ from absl import flags
 from data_tools.rendering import SUBSETS
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import reading
 from srn_tf.common.flags import define
 from srn_tf.media.images import read_rgb
 
@@ -87,9 +89,15 @@ def verify(data_dir: str | Path) -> Verification:
     """Compares `data_dir` with GOPRO_Large: sequences, counts, names, sizes; decodes every file.
 
     Raises:
-      InputError: `data_dir` has neither a folder `train` nor a folder `test`.
+      InputError: `data_dir` has neither a folder `train` nor a folder `test`, or holds a folder
+        that cannot be read.
     """
     data_dir = Path(data_dir)
+    with reading(data_dir):
+        return _verified(data_dir)
+
+
+def _verified(data_dir: Path) -> Verification:
     if not any((data_dir / split).is_dir() for split in SEQUENCES):
         raise InputError(
             f"{data_dir} has no folder train or test: pass the unpacked folder of GOPRO_Large, "
@@ -103,21 +111,25 @@ def verify(data_dir: str | Path) -> Verification:
     found = {
         f"{split}/{folder.name}"
         for split in SEQUENCES
-        for folder in (data_dir / split).glob("*/")
+        if (data_dir / split).is_dir()
+        for folder in (data_dir / split).iterdir()
         if folder.is_dir() and not folder.name.startswith(".")
     }
     problems = [f"{sequence} is no part of GOPRO_Large" for sequence in sorted(found - {*expected})]
     counts, paths = {}, []
     for sequence, pairs in expected.items():
-        files = {
-            subset: {path.name for path in (data_dir / sequence / subset).glob("[!.]*.png")}
-            for subset in SUBSETS
-        }
+        files = {subset: _names(data_dir / sequence / subset) for subset in SUBSETS}
         counts[sequence] = tuple(len(names) for names in files.values())
         problems += _differences(sequence, pairs, files)
         paths += [f"{sequence}/{subset}/{name}" for subset in SUBSETS for name in files[subset]]
     size, unreadable = _decode(data_dir, sorted(paths))
     return Verification(counts, size, problems + unreadable)
+
+
+def _names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    return {path.name for path in folder.iterdir() if fnmatch(path.name, "[!.]*.png")}
 
 
 def _differences(sequence: str, pairs: int, files: dict[str, set[str]]) -> list[str]:

@@ -31,7 +31,7 @@ from absl import flags
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import check_regular, write_json
+from srn_tf.common.files import check_regular, reading, write_json
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside, locked
 from srn_tf.media.containers import is_video
@@ -83,7 +83,8 @@ def synthesize(
             f"{LONGEST_WINDOW}, and the seed is at least 0; received window "
             f"{window[0]}-{window[1]} and seed {seed}"
         )
-    recordings = _find_recordings(Path(source))
+    with reading(source):
+        recordings = _find_recordings(Path(source))
     for path in recordings.values():
         _check_fps(path, fps, allow_low_fps)
     folder = Path(output) / split
@@ -156,7 +157,7 @@ def _find_recordings(source: Path) -> dict[str, Path]:
             raise InputError(f"{source} is a single image: pass a video or a folder of frames")
         return {source.stem: source}
     if not source.is_dir():
-        raise InputError(f"{source} does not exist")
+        check_regular(source)
     if _images(source):
         return {source.resolve().name: source}
     recordings = {}

@@ -79,6 +79,7 @@ def write_table(rows: Sequence[Row], output: Path) -> str:
     """Writes choices.md and choices.csv into `output`; returns the text."""
     from experiments.table1 import reservation
     from experiments.tables import write_tables
+    from srn_tf.evaluation.results import number
 
     header = ["question", "answer", "network", "PSNR (dB)", "SSIM", "steps", "crop", "batch"]
     body = [
@@ -86,17 +87,18 @@ def write_table(rows: Sequence[Row], output: Path) -> str:
             row.question,
             row.answer.text,
             row.config.variant.name,
-            f"{row.summary['mean']['psnr']:.2f}",
+            number("psnr", row.summary["mean"]["psnr"]),
             f"{row.summary['mean']['ssim_matlab']:.4f}",
             *map(str, (row.summary["step"], row.config.crop_size, row.config.batch_size)),
         ]
         for row in rows
     ]
     config, summary = rows[0].config, rows[0].summary
+    blurred = number("psnr", summary["baseline"]["psnr"])
     caption = (
         f"Choices of Sec. 3.1 and 3.3: means over {summary['images']} test images of "
         f"{Path(summary['data_dir']).name} ({summary['blur_subset']}), blurred "
-        f"{summary['baseline']['psnr']:.2f} dB, SSIM {summary['baseline']['ssim_matlab']:.4f}. "
+        f"{blurred} dB, SSIM {summary['baseline']['ssim_matlab']:.4f}. "
         f"Weights: TV {TOTAL_VARIATION:g}, adversarial {ADVERSARIAL:g}. "
         f"{reservation(config.to_dict(), min(row.summary['step'] for row in rows))}"
     ).rstrip()

@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _table(rows: list[tuple]) -> str:
-    from srn_tf.evaluation.results import markdown_table
+    from srn_tf.evaluation.results import markdown_table, number
 
     header = ["scales", "network", "PSNR (dB)", "paper", "SSIM", "paper", "steps"]
     body = []
@@ -91,7 +91,7 @@ def _table(rows: list[tuple]) -> str:
             [
                 title,
                 variant.name,
-                f"{mean['psnr']:.2f}",
+                number("psnr", mean["psnr"]),
                 f"{published.psnr:.2f}" if published else "-",
                 f"{mean['ssim_matlab']:.4f}",
                 f"{published.ssim:.4f}" if published else "-",
@@ -99,9 +99,10 @@ def _table(rows: list[tuple]) -> str:
             ]
         )
     summary = rows[0][2]
+    blurred = number("psnr", summary["baseline"]["psnr"])
     caption = (
         f"Fig. 4: means over {summary['images']} test images of {Path(summary['data_dir']).name} "
-        f"({summary['blur_subset']}), blurred {summary['baseline']['psnr']:.2f} dB, SSIM "
+        f"({summary['blur_subset']}), blurred {blurred} dB, SSIM "
         f"{summary['baseline']['ssim_matlab']:.4f}; the paper's are of GoPro's 1111."
     )
     return f"{markdown_table(header, body)}\n\n{caption}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from experiments.complexity import gflops
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
-from srn_tf.evaluation.results import markdown_table, read_summary
+from srn_tf.evaluation.results import markdown_table, number, read_summary
 from srn_tf.evaluation.scoring import run_output
 from srn_tf.network.model import build_model
 from srn_tf.network.variants import TABLE1, Variant, slug
@@ -88,7 +89,7 @@ def _check_alike(rows: list[Row]) -> None:
                     f"{row.variant.name} with {other!r}: they do not belong into one table"
                 )
         first, here = (
-            (scored.summary["images"], round(scored.summary["baseline"]["psnr"], 6))
+            (scored.summary["images"], round(scored.summary["baseline"]["psnr"] or math.inf, 6))
             for scored in (rows[0], row)
         )
         if first != here:
@@ -181,11 +182,12 @@ def _caption(rows: list[Row]) -> str:
     if not done:
         return not_run + explained
     summary, training = done[0].summary, done[0].training
+    blurred = number("psnr", summary["baseline"]["psnr"])
     devices = " and ".join(dict.fromkeys(row.summary["device"] for row in done))
     return (
         f"Table 1, {_steps(done)} (batch {training['batch_size']}, crop {training['crop_size']}, "
         f"seed {training['seed']}) on {_data(done)}; scored on {summary['images']} test "
-        f"images ({summary['blur_subset']}), blurred: {summary['baseline']['psnr']:.2f} dB, SSIM "
+        f"images ({summary['blur_subset']}), blurred: {blurred} dB, SSIM "
         f"{summary['baseline']['ssim_matlab']:.4f}; scored on {devices}. "
         f"{explained} {not_run}{reservation(training, min(row.summary['step'] for row in done))}"
     ).rstrip()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from srn_tf.data import Pair, find_pairs
 from srn_tf.media.images import write_image
@@ -22,3 +26,18 @@ def write_pairs(root: Path, sizes: list[tuple[int, int]]) -> list[Pair]:
         write_image(root / f"train/blur/{i:06}.png", coordinates(*size, i))
         write_image(root / f"train/sharp/{i:06}.png", 255 - coordinates(*size, i))
     return find_pairs(root, "train")
+
+
+@contextlib.contextmanager
+def unreadable(name: str) -> Iterator[None]:
+    """Inside, folders of that name may not be read; who runs as root may read all others."""
+    iterdir = Path.iterdir
+
+    def refused(folder):
+        if folder.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "iterdir", refused)
+        yield

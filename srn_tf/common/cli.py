@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from absl import app, flags, logging
@@ -31,6 +32,7 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     docstring of the module of `main` explains the command in --help.
     """
     logging.set_verbosity(logging.WARNING)
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF, which gets a line of ours
     # File names may hold bytes that are not text: print them escaped, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")

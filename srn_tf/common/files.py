@@ -112,6 +112,19 @@ def check_regular(path: str | os.PathLike) -> None:
         raise InputError(f"{path} is {kind}, not a file")
 
 
+@contextlib.contextmanager
+def reading(place: str | os.PathLike) -> Iterator[None]:
+    """While folders and lists below `place` are read, an OSError becomes an InputError.
+
+    Raises:
+      InputError: names the file or folder that cannot be read.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or place} cannot be read: {reason(error)}") from None
+
+
 def reason(error: Exception) -> str:
     """What an OSError says, without number and path."""
     return getattr(error, "strerror", None) or str(error)

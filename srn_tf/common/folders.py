@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import reason
 
 LOCK, HOLDER = ".lock", ".lock-holder"
@@ -26,6 +26,7 @@ def locked(folder: str | os.PathLike, *, beside: bool = False) -> Iterator[None]
 
     Raises:
       InputError: another process has it; the message says which.
+      RunError: the file system refuses; one without locks does.
     """
     import filelock  # not needed for --help
 
@@ -41,6 +42,8 @@ def locked(folder: str | os.PathLike, *, beside: bool = False) -> Iterator[None]
         raise InputError(
             f"{folder} is in use by {_holder(holder)}: wait for it, or choose another folder"
         ) from None
+    except (OSError, NotImplementedError) as error:  # some network file systems have no locks
+        raise RunError(f"{folder} cannot be locked ({reason(error)}): choose another") from None
     try:
         holder.write_text(_this_process(), "utf-8", "surrogateescape")
         yield
@@ -131,4 +134,4 @@ def _holder(path: Path) -> str:
     try:
         return path.read_text("utf-8", "replace") or "another process"
     except OSError:
-        return "another process"
+        return "another process, or its file system has no locks"

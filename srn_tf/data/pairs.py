@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srn_tf.common.errors import InputError
+from srn_tf.common.files import reading
 from srn_tf.media.images import image_size, is_image
 
 
@@ -69,14 +70,15 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
 
     Raises:
       InputError: nothing is there, an image has no partner, the two of a pair differ in size, a
-        name occurs twice, or a file is no image. The message names the file.
+        name occurs twice, a file is no image, or something cannot be read. The message names it.
     """
     data_dir = Path(data_dir)
-    if data_dir.is_file():
-        files = _listed(data_dir, blur_subset)
-    else:
-        files = _in_folders(_split_folder(data_dir, split), blur_subset)
-    pairs = sized_pairs(files)
+    with reading(data_dir):
+        if data_dir.is_file():
+            files = _listed(data_dir, blur_subset)
+        else:
+            files = _in_folders(_split_folder(data_dir, split), blur_subset)
+        pairs = sized_pairs(files)
     if not pairs:
         raise InputError(f"{data_dir} holds no image pairs for split {split!r}")
     return pairs
@@ -156,7 +158,7 @@ def _sized(files: PairFiles) -> Pair:
 
 def _split_folder(data_dir: Path, split: str) -> Path:
     if not data_dir.is_dir():
-        raise InputError(f"data folder {data_dir} does not exist")
+        raise InputError(f"data folder {data_dir} does not exist, or is no folder")
     if (data_dir / split).is_dir():
         return data_dir / split
     if any((data_dir / other).is_dir() for other in ("train", "test")):

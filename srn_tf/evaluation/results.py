@@ -18,7 +18,7 @@ import io
 import json
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,6 +138,15 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), line(rule), *map(line, rows)])
 
 
+def finite_mean(values: Iterable[float]) -> tuple[float | None, int]:
+    """The mean of the finite values, None where there are none, and how many they are.
+
+    The PSNR of an image that equals the truth is infinite.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    return (float(np.mean(finite)) if finite else None), len(finite)
+
+
 def number(metric: str, value: float | None) -> str:
     """A score or time as tables print it, "-" for None."""
     if value is None:
@@ -150,17 +159,12 @@ def _means(benchmark: Benchmark, rows: list[Row]) -> dict:
     means = {"images": len(rows)}
     for key, kind in (("mean", "scores"), ("baseline", "baseline")):
         columns = zip(*(getattr(row, kind) for row in rows))
-        means[key] = {name: _finite_mean(v) for name, v in zip(benchmark.metrics, columns)}
+        means[key] = {name: finite_mean(v)[0] for name, v in zip(benchmark.metrics, columns)}
         equal = [row.image for row in rows if math.inf in getattr(row, kind)]
         means["identical" if key == "mean" else "identical_blurred"] = equal
     seconds = [row.seconds for row in rows]
     means["mean"]["seconds"] = None if None in seconds else float(np.mean(seconds))
     return means
-
-
-def _finite_mean(values: Sequence[float]) -> float | None:
-    finite = [value for value in values if math.isfinite(value)]
-    return float(np.mean(finite)) if finite else None
 
 
 def _remarks(means: dict) -> list[str]:

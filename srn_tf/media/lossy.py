@@ -27,7 +27,10 @@ def read(file: BinaryIO, kind: str) -> Stored:
         return _read_heif(file)
     if kind == "AVIF":
         _refuse_deep_avif(file)
-    image = PIL.Image.open(file, formats=[kind])
+    try:
+        image = PIL.Image.open(file, formats=[kind])
+    except PIL.UnidentifiedImageError:
+        raise InputError(f"is a damaged {kind}, or one of a kind that is not read here") from None
     # The further images of a JPEG are previews and the like.
     if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise InputError(f"holds {image.n_frames} images: split it into one file each")
@@ -56,7 +59,7 @@ def encode(image: np.ndarray, metadata: Metadata, kind: str) -> bytes:
     options = {
         "JPEG": {"quality": 95, "subsampling": "4:4:4"},
         "WEBP": {"lossless": True, "exact": True},
-        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+        "AVIF": {"quality": 95, "subsampling": "4:0:0" if image.ndim == 2 else "4:4:4"},
         "BMP": {},
     }[kind]
     if kind != "BMP":

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -24,6 +26,7 @@ _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
 # Artist, Copyright
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 _BOUND_TO_THE_FILE = (0x927C, 0xA005)  # MakerNote, InteroperabilityIFD
+_ONE_THREAD = threading.Lock()  # at a time may look for warnings, which all threads share
 
 # EXIF orientation -> how to turn the stored array upright (EXIF 2.3, tag 0x0112).
 _UPRIGHT = {
@@ -65,13 +68,25 @@ def parse_exif(block: bytes | BinaryIO) -> tuple[int, dict[int, object], tuple[s
       The orientation, which is 1 unless it is an integer from 1 to 8; what is to be copied; and a
       note if the block is malformed.
     """
+    if block == b"":
+        return 1, {}, ()
+    with _ONE_THREAD, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        orientation, kept, notes = _parsed(block)
+    words = " ".join(str(warning.message) for warning in said)
+    if kept and ("orrupt EXIF" in words or "Truncated" in words):
+        notes = ("its EXIF is damaged: what could be read of it is kept",)
+    return orientation, kept, notes
+
+
+def _parsed(block: bytes | BinaryIO) -> tuple[int, dict[int, object], tuple[str, ...]]:
     source, kept, orientation = PIL.Image.Exif(), {}, 1
     try:
         if isinstance(block, bytes):
-            source.load(block)  # an empty one is fine
+            source.load(block)
         else:
             source.load_from_fp(block)
-        if isinstance(block, bytes) and block and not len(source):
+        if isinstance(block, bytes) and not len(source):
             raise ValueError("it has no tags")
         orientation = valid_orientation(source.get(_ORIENTATION))
         for tag in _DESCRIPTIVE:

@@ -115,7 +115,8 @@ def _refuse_what_is_not_kept(page: tifffile.TiffPage) -> None:
         name = "CMYK" if kind == 5 else getattr(kind, "name", kind)
         raise InputError(f"is a {name} image: convert it to RGB")
     if kind == _YCBCR and page.compression not in _COLOUR_CODECS:
-        raise InputError("is a YCbCr image without JPEG: convert it to RGB")
+        name = getattr(page.compression, "name", page.compression)
+        raise InputError(f"is a YCbCr image with compression {name}: convert it to RGB")
     if page.sampleformat != 1:
         raise InputError(f"holds {page.dtype or 'other'} samples; 8 or 16 bits are supported")
     if page.bitspersample not in ((1, 2, 4, 8) if kind == _PALETTE else (1, 2, 4, 8, 16)):

@@ -33,18 +33,18 @@ class Variant:
 
     Attributes:
       name: as in the paper.
-      scales: number of pyramid levels, 1 or more; the paper's net has 3.
+      scales: number of pyramid levels, 1 to 8; the paper's net has 3.
       shared_weights: one network for all scales (Eq. 1), or an independent one for each.
       recurrent: the bottleneck: "conv_lstm", "conv_rnn" or "conv_gru" hand their state to the
         next finer scale; "conv" is one convolution in their place, "none" nothing at all.
       upsampling: of prediction and state between scales: "bilinear" (the paper's), or learned with
         the network: "deconvolution" or "sub_pixel" (convolution).
       block: "residual" (ResBlock) or "plain" (two convolutions without the skip inside).
-      blocks: number of such blocks in each InBlock, EBlock, DBlock and OutBlock.
+      blocks: number of such blocks in each InBlock, EBlock, DBlock and OutBlock, 1 to 64.
       encoder_decoder: strides, deconvolutions and long skips; False keeps every feature map at
         the size of the image (Sec. 4.2, SR-Flat and SR-RB).
-      kernel_size: of the convolutions in pixels, odd; 3 in Table 1, 5 in the final model. Those
-        of the recurrent module are always 3x3, the deconvolutions 4x4.
+      kernel_size: of the convolutions in pixels, odd, up to 31; 3 in Table 1, 5 in the final
+        model. Those of the recurrent module are always 3x3, the deconvolutions 4x4.
       channels: 3 (RGB) or 1 (gray; R, G and B of a photograph are deblurred as three images).
       resize: "half_pixel" (TensorFlow 2) or "legacy" (TensorFlow 1.4, the released weights): the
         rule of bilinear resizing, by which images are halved and, if `upsampling` is, doubled.
@@ -75,10 +75,11 @@ class Variant:
         for field, allowed in choices.items():
             if getattr(self, field) not in allowed:
                 raise InputError(f"{field} must be one of {allowed}. Received: {self!r}")
-        if self.scales < 1 or self.blocks < 1 or self.kernel_size < 1 or self.kernel_size % 2 == 0:
-            raise InputError(
-                f"scales, blocks and kernel_size must be positive, the last odd. Received: {self!r}"
-            )
+        for field, most in (("scales", 8), ("blocks", 64), ("kernel_size", 31)):
+            if not 1 <= getattr(self, field) <= most:
+                raise InputError(f"{field} must be from 1 to {most}. Received: {self!r}")
+        if self.kernel_size % 2 == 0:
+            raise InputError(f"kernel_size must be odd. Received: {self!r}")
 
     def to_dict(self) -> dict:
         """The fields as plain JSON types, without the paper's numbers."""

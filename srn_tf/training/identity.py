@@ -47,11 +47,11 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
         old = before.get(field, getattr(TrainingConfig, field, None))
         if field in _PATHS:
             old, new = (None if path is None else "a path" for path in (old, new))
-        if field == "variant":  # likewise its own fields
-            old = Variant.from_dict(old).to_dict()
+        if field == "variant":  # likewise its own fields, which were checked as they were read
+            old = Variant.from_dict(content["variant"]).to_dict()
         if old != new:
             if field == "variant":
-                old, new = old.get("name") if isinstance(old, dict) else old, new["name"]
+                old, new = old["name"], new["name"]
             raise InputError(
                 f"{run_dir} was made with {field} {old!r}, not {new!r}: "
                 "give the same value, or another folder for the new run"

@@ -13,6 +13,7 @@ from srn_tf.common.files import written_beside
 from srn_tf.common.progress import progress
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import scores
+from srn_tf.evaluation.results import finite_mean, number
 from srn_tf.media.images import read_rgb, write_image
 from srn_tf.training.callbacks import read_metrics
 from srn_tf.training.validation import TrainedDeblurrer
@@ -28,7 +29,7 @@ def report(
 
     Returns:
       A table of the mean PSNR and SSIM (MATLAB's, as in the paper) of the blurred and the
-      deblurred images.
+      deblurred images; that of PSNR is over those that do not equal the truth.
     """
     chosen = np.linspace(0, len(pairs) - 1, min(strip_rows, len(pairs))).astype(int)
     rows, strips = [], []
@@ -41,8 +42,12 @@ def report(
     write_image(run_dir / "comparison.png", stack_rows(strips))
     lines = [f"{len(pairs)} images   PSNR (dB)   SSIM"]
     for column, name in enumerate(("blurred", "deblurred")):
-        psnr, ssim = (np.mean([getattr(row[column], m) for row in rows]) for m in _PAPER_METRICS)
-        lines.append(f"{name:<11}{psnr:>10.2f}{ssim:>11.4f}")
+        (psnr, count), (ssim, _) = (
+            finite_mean(getattr(row[column], metric) for row in rows) for metric in _PAPER_METRICS
+        )
+        equal = len(rows) - count
+        note = f"   {equal} equal the truth, PSNR of the others" if equal else ""
+        lines.append(f"{name:<11}{number('psnr', psnr):>10}{ssim:>11.4f}{note}")
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 from srn_tf.common.errors import OutOfMemory
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import Scores, scores
+from srn_tf.evaluation.results import finite_mean
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_rgb
 from srn_tf.network.model import ScaleRecurrentNet, build_model
@@ -106,7 +107,7 @@ class Validation(AtSteps):
         """Scores, says and records them, and saves the best checkpoint when these are the best."""
         self.deblurrer.take_weights(self.model.inference_net())
         means = self._means()
-        if not all(map(math.isfinite, means.values())):
+        if means is None:
             self._say(f"step {step}: validation left out, out of memory")
             return
         is_best = self.best is not None and means["validation_psnr"] > float(self.best_psnr)
@@ -124,20 +125,30 @@ class Validation(AtSteps):
         if is_best:
             self.best.save(step)
 
-    def _means(self) -> dict[str, float]:
-        """Over the images of all workers; NaN when one of them found no memory."""
+    def _means(self) -> dict[str, float] | None:
+        """Over the images of all workers; None when one of them found no memory.
+
+        An image that equals the truth has an infinite PSNR, which counts in no mean.
+        """
         strategy = self.model.distribute_strategy
         number, count = worker(strategy)
-        sums = np.zeros(3)
+        rows, lacks_memory = [], 0
         try:
             for pair in self.pairs[number::count]:
                 before, after = self.deblurrer.scores(pair)
-                sums += [after.psnr, after.psnr - before.psnr, after.ssim_matlab]
+                rows.append([after.psnr, after.psnr - before.psnr, after.ssim_matlab])
         except OutOfMemory:
-            sums[:] = np.nan
+            lacks_memory = 1
+        if sum_over_workers(strategy, lacks_memory):
+            return None
+        means = {}
         names = ("validation_psnr", "validation_gain", "validation_ssim")
-        sums = [sum_over_workers(strategy, one) for one in sums]
-        return {name: one / len(self.pairs) for name, one in zip(names, sums)}
+        for name, values in zip(names, np.reshape(rows, (-1, 3)).T):
+            mean, finite = finite_mean(values)
+            total = sum_over_workers(strategy, finite * (mean or 0.0))
+            finite = sum_over_workers(strategy, finite)
+            means[name] = total / finite if finite else math.inf
+        return means
 
     def _say(self, line: str) -> None:
         if self.log is not None:

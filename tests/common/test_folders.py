@@ -1,12 +1,14 @@
 """Folders: locks, all files below, names that do not lead out."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 
 import pytest
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.folders import files_below, joined_inside, locked
 
 
@@ -52,6 +54,20 @@ def test_a_folder_into_which_nothing_was_written_is_gone_again(tmp_path):
     with locked(tmp_path / "run"):
         (tmp_path / "run/result").touch()
     assert (tmp_path / "run/result").exists()
+
+
+@pytest.mark.parametrize("kind", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, kind):
+    def flock(*_):
+        raise OSError(kind, os.strerror(kind))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    words = f"run cannot be locked ({os.strerror(kind)})|run is in use by .*has no locks"
+    with (
+        pytest.raises((InputError, RunError), match=words.replace("(", r"\(").replace(")", r"\)")),
+        locked(tmp_path / "run"),
+    ):
+        raise AssertionError("it has no locks")
 
 
 @pytest.mark.parametrize("name", ["../a.png", "b/../../a.png", "/a.png", "", ".", "out/a.png"])

@@ -5,6 +5,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from pair_folders import unreadable
 
 from srn_tf.common.errors import InputError
 from srn_tf.data import find_pairs
@@ -208,4 +209,26 @@ def test_lists_with_a_mark_tabs_and_folders_called_like_layouts(tmp_path):
     assert pair.name.endswith("sharp/blur/own/a b/1")
     (tmp_path / "list.txt").write_text(f"{place}/blur/1.png\t{place}/sharp/1.png\n")
     with pytest.raises(InputError, match="the sharp image must come first"):
+        find_pairs(tmp_path / "list.txt", "train")
+
+
+def test_pipes_and_folders_that_cannot_be_read_are_named(tmp_path):
+    _write_tree(tmp_path / "train")
+    pipe = tmp_path / "train/GOPR0372_07_00/blur/000047.png"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match=r"blur/000047\.png is a pipe"):
+        find_pairs(tmp_path, "train")
+    os.mkfifo(tmp_path / "data")
+    with pytest.raises(InputError, match="data does not exist, or is no folder"):
+        find_pairs(tmp_path / "data", "train")
+    (tmp_path / "secret").symlink_to("secret")
+    with pytest.raises(InputError, match="secret"):
+        find_pairs(tmp_path / "secret", "train")
+    pipe.unlink()
+    _write(pipe)
+    with unreadable("sharp"), pytest.raises(InputError, match="sharp cannot be read"):
+        find_pairs(tmp_path, "train")
+    (tmp_path / "list.txt").symlink_to("/proc/self/mem")  # opens, and cannot be read
+    with pytest.raises(InputError, match=r"list\.txt cannot be read"):
         find_pairs(tmp_path / "list.txt", "train")

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from pair_folders import unreadable
 
 from data_tools import gopro
 from srn_tf.common.errors import InputError
@@ -132,6 +134,13 @@ def test_image_of_another_size_is_named(small):
 def test_missing_subset_is_one_line(small):
     shutil.rmtree(small / "test/GOPR0002_11_00/blur_gamma")
     assert gopro.verify(small).problems == ["test/GOPR0002_11_00/blur_gamma is missing"]
+
+
+def test_folders_that_cannot_be_read_are_no_missing_ones(small):
+    with unreadable("blur"), pytest.raises(InputError, match="blur cannot be read: Permission"):
+        gopro.verify(small)
+    os.mkfifo(small / "train/GOPR0001_07_00/blur/000009.png")
+    assert any("is a pipe" in problem for problem in gopro.verify(small).problems)
 
 
 def test_other_folders_are_bad_input(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -6,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import frames_of, make_video, turn
+from pair_folders import unreadable
 
 from data_tools.synthesize import cut_into_windows, parse_window, synthesize
 from srn_tf.common.errors import InputError, RunError
@@ -187,6 +189,11 @@ def test_unusable_sources_are_named(tmp_path):
     write_frames(tmp_path / "short", scene(0, 5))
     with pytest.raises(RunError, match="short has no shot of 7 frames"):
         synthesize(tmp_path / "short", tmp_path / "pairs", fps=240)
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match=r"pipe\.mp4 is a pipe"):
+        synthesize(tmp_path / "pipe.mp4", tmp_path / "pairs")
+    with unreadable("short"), pytest.raises(InputError, match="short cannot be read"):
+        synthesize(tmp_path, tmp_path / "pairs")
     assert not (tmp_path / "pairs").exists()
 
 

@@ -43,19 +43,23 @@ def read_video_file(path):
 
 
 def main(folder):
-    """Reads damaged copies of the file in `folder`; prints how many, and how many were refused."""
+    """Reads damaged copies of the file in `folder`.
+
+    Prints how many, how many were refused, and how many of these without the file's name.
+    """
     (original,) = folder.iterdir()
     read = read_video_file if original.suffix in VIDEOS else read_image_file
     path = folder / f"damaged{original.suffix}"
-    count = refused = 0
+    count = refused = unnamed = 0
     for content in mutated(original.read_bytes(), COUNTS[original.suffix], SECONDS):
         path.write_bytes(content)
         count += 1
         try:
             read(path)
         except InputError as error:
-            refused += path.name in str(error)
-    print(count, refused)
+            refused += 1
+            unnamed += path.name not in str(error)
+    print(count, refused, unnamed)
 
 
 def sample(folder, suffix):
@@ -89,10 +93,11 @@ def test_damaged_media(tmp_path, suffix):
         env={"PYTHONPATH": f"{here.parents[2]}:{here.parents[1]}", "PATH": ""},
     )
     assert result.returncode == 0, f"{result.returncode}, see {tmp_path}: {result.stderr[-2000:]}"
-    count, refused = map(int, result.stdout.split()[-2:])
+    count, refused, unnamed = map(int, result.stdout.split()[-3:])
     print(f"{suffix}: {count} damaged files, {refused} refused, nothing else came out")
     assert count > COUNTS[suffix] // 10
     assert refused
+    assert not unnamed
 
 
 if __name__ == "__main__":

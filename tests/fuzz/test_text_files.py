@@ -41,6 +41,9 @@ def tried(contents, path, *readers):
             except (InputError, RunError, OSError) as error:  # what commands report in one line
                 refusals.append(str(error))
     assert not [text for text in refusals if "\n" in text.strip()]
+    # Each names the file, or the image in its folder or elsewhere that a list speaks of.
+    named = path.name, str(path.parent)
+    assert all(text[0] == "/" or any(name in text for name in named) for text in refusals)
     refused = len(refusals)
     print(f"{path.name}: {count} damaged files, {refused} refusals, nothing else came out")
     assert count > COUNT // 10

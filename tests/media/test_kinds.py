@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
@@ -87,6 +88,12 @@ def tiff_table():
                         tiff(stored, **options, **layout),
                         image,
                     )
+    options = {"photometric": "rgb", "planarconfig": "separate", "compression": "zlib"}
+    options |= {"byteorder": ">", "tile": (16, 16), "predictor": True, "metadata": None}
+    yield "tiff all at once", tiff(np.moveaxis(DEEP["rgb"], -1, 0), **options), DEEP["rgb"]
+    yield "tiff with a preview", with_preview(), RGB
+    jpeg = tiff(RGB, photometric="ycbcr", compression="jpeg", subsampling=(2, 2))
+    yield "tiff jpeg", jpeg, np.asarray(PIL.Image.open(io.BytesIO(jpeg)))
     for name in ("lzw", "zlib", "packbits", "zstd", "lzma"):
         yield f"tiff {name}", tiff(DEEP["rgb"], photometric="rgb", compression=name), DEEP["rgb"]
     predicted = {"photometric": "rgb", "compression": "lzw", "predictor": True}
@@ -109,6 +116,14 @@ def tiff_table():
     yield "tiff palette", pillow(palette, "TIFF"), np.asarray(palette.convert("RGB"))
 
 
+def with_preview():
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(RGB, photometric="rgb", metadata=None)
+        writer.write(RGB[::4, ::4], photometric="rgb", metadata=None, subfiletype=1)
+    return buffer.getvalue()
+
+
 def table():
     yield from tiff_table()
     for name, image in (("gray", GRAY), ("gray alpha", GRAY_ALPHA), ("rgb", RGB), ("rgba", RGBA)):
@@ -116,6 +131,14 @@ def table():
     yield "png 16 gray", pillow(DEEP["gray"], "PNG"), DEEP["gray"]
     clear = pillow(GRAY, "PNG", transparency=3)
     yield "png gray key", clear, np.dstack([GRAY, np.where(GRAY == 3, 0, 255).astype(np.uint8)])
+    yield "png 16 gray alpha", imagecodecs.png_encode(DEEP["gray alpha"]), DEEP["gray alpha"]
+    for depth in (1, 2, 4):
+        samples = GRAY >> (8 - depth)
+        gray = samples * np.uint8(255 // (2**depth - 1))
+        key = np.where(samples == 1, 0, 255).astype(np.uint8)
+        yield f"png {depth} bits", png(samples, depth), gray
+        clear = chunk(b"tRNS", b"\0\1")
+        yield f"png {depth} bits key", png(samples, depth, clear), np.dstack([gray, key])
     palette = PIL.Image.fromarray(RGB).quantize(16)
     yield "png palette", pillow(palette, "PNG"), np.asarray(palette.convert("RGB"))
     keyed = pillow(palette, "PNG", transparency=b"\0\x10")
@@ -128,12 +151,26 @@ def table():
     yield "webp alpha 0", pillow(RGBA, "WEBP", lossless=True, exact=True), RGBA
     yield "bmp 24", pillow(RGB, "BMP"), RGB
     yield "bmp gray", pillow(GRAY, "BMP"), GRAY
+    yield "bmp bilevel", pillow(PIL.Image.fromarray(bits), "BMP"), bits * np.uint8(255)
     yield "bmp palette", pillow(palette, "BMP"), np.asarray(palette.convert("RGB"))
     yield "bmp 32", bmp(bgrx(RGB), 32), RGB
     masks = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
     yield "bmp 32 bitfields", bmp(bgrx(RGB), 32, 3, masks), RGB
-    jpeg = pillow(RGB, "JPEG", quality=90)
-    yield "jpeg", jpeg, np.asarray(PIL.Image.open(io.BytesIO(jpeg)))
+    for name in ({"quality": 90}, {"progressive": True}, {"subsampling": "4:2:0"}):
+        jpeg = pillow(RGB, "JPEG", **name)
+        yield f"jpeg {name}", jpeg, np.asarray(PIL.Image.open(io.BytesIO(jpeg)))
+    several = pillow(RGB, "MPO", save_all=True, append_images=[PIL.Image.fromarray(GRAY)])
+    yield "jpeg with previews", several, np.asarray(PIL.Image.open(io.BytesIO(several)))
+
+
+def png(samples, depth, chunks=b""):
+    """A gray PNG of 1, 2 or 4 bits, without filters."""
+    bits = samples[..., None] >> np.arange(depth - 1, -1, -1) & 1
+    rows = np.packbits(bits.reshape(len(samples), -1), axis=1)
+    height, width = samples.shape
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunks + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def chunk(name, content):
@@ -184,12 +221,19 @@ REFUSED = {
         "has 5 channels",
     ),
     "directory": (tiff(RGB, photometric="rgb")[:8] + b"\xff" * 400, "unreadable or truncated"),
-    "cmyk jpeg": (
-        pillow(RGBA, "JPEG", "CMYK")
-        if False
-        else pillow(PIL.Image.fromarray(RGB).convert("CMYK"), "JPEG"),
+    "cmyk jpeg": (pillow(PIL.Image.fromarray(RGB).convert("CMYK"), "JPEG"), "is a CMYK image"),
+    "ycck jpeg": (
+        imagecodecs.jpeg8_encode(RGBA, colorspace="CMYK", outcolorspace="YCCK"),
         "is a CMYK image",
     ),
+    "lossless jpeg": (imagecodecs.ljpeg_encode(DEEP["gray"]), "damaged JPEG, or one of a kind"),
+    "jpeg 2000": (imagecodecs.jpeg2k_encode(RGB), "none of PNG"),
+    "ycbcr": (
+        pillow(PIL.Image.fromarray(RGB).convert("YCbCr"), "TIFF"),
+        "YCbCr image with compression NONE",
+    ),
+    "deep avif": (imagecodecs.avif_encode(DEEP["rgb"] >> 6, bitspersample=10), "more than 8 bits"),
+    "animated avif": (animated("AVIF"), "holds 2 images"),
     "animated webp": (animated("WEBP"), "holds 2 images"),
     "animated png": (animated("PNG"), "holds 2 images"),
     "gif": (pillow(GRAY, "GIF"), "is not a readable image: none of"),
@@ -204,6 +248,17 @@ def test_what_would_be_lost_is_refused_by_name(tmp_path, name):
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(InputError, match=rf"bad\.png .*{message}"):
         read_image(tmp_path / "bad.png")
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".heic", ".jpg"])
+def test_gray_stays_gray_in_lossy_formats(tmp_path, suffix):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif")
+    write_image(tmp_path / f"gray{suffix}", SMOOTH[..., 0])
+    found = read_image(tmp_path / f"gray{suffix}")
+    if PIL.__version__ < "12" and suffix == ".avif":
+        found = found[..., 0]  # Pillow 11 reads it as RGB
+    np.testing.assert_allclose(found.astype(int), SMOOTH[..., 0], atol=4)
 
 
 @pytest.mark.parametrize("suffix", [".avif", ".heic"])
@@ -263,6 +318,17 @@ def test_an_orientation_out_of_range_counts_as_one(tmp_path, orientation):
     content = tiff(RGB, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
     (tmp_path / "in.tif").write_bytes(content)
     np.testing.assert_array_equal(read_image(tmp_path / "in.tif"), RGB)
+
+
+def test_what_can_be_read_of_damaged_exif_is_kept_and_that_is_said(tmp_path):
+    content = bytearray(photograph_of_a_camera())
+    place = content.index(b"MM\0*") + 18 + 24  # where the third tag, the copyright, says it is
+    content[place : place + 4] = b"\0\xff\xff\xff"
+    (tmp_path / "in.jpg").write_bytes(content)
+    image, metadata = read_photograph(tmp_path / "in.jpg")
+    assert image.shape == (64, 40, 3)
+    assert metadata.notes == ("its EXIF is damaged: what could be read of it is kept",)
+    assert metadata.exif.keys() == {0x010F}
 
 
 def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):

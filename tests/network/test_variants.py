@@ -182,6 +182,9 @@ def test_variant_of_one_s_own_survives_json():
         {"blocks": 0},
         {"kernel_size": 4},
         {"kernel_size": -1},
+        {"kernel_size": 10**9 + 1},
+        {"scales": 10**9},
+        {"blocks": 10**400},
     ],
 )
 def test_impossible_field_is_refused_by_name(fields):

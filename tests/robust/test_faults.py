@@ -26,6 +26,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from clips import frames_of, make_video, packets_of
 from networks import lively_model, write_run
 from scored_images import pixels
 
@@ -33,6 +34,7 @@ from srn_tf.media.images import write_image
 
 pytestmark = pytest.mark.robust
 KILLS = (1, 4, 9)  # at which of the changes on disk
+FRAMES = 12  # of the video
 LIMITS = (300, 20_000)  # bytes, the largest file that can be written
 REFUSALS = ("is in use by", "was made by another process", "exists: pass --overwrite")
 
@@ -80,6 +82,18 @@ def images(folder):
     return found
 
 
+def film(folder):
+    """All frames of all videos in a folder, decoded, and their sounds: a cut one fails."""
+    found = {}
+    for path in sorted(folder.rglob("*.mp4")):
+        if ".partial-" not in str(path):
+            frames = frames_of(path)
+            assert len(frames) == FRAMES, f"{path} is cut"
+            pictures = [frame.image.tobytes() for frame in frames]
+            found[path.relative_to(folder).as_posix()] = pictures, packets_of(path, "audio")
+    return found
+
+
 def weights(run_dir):
     """What the newest checkpoint holds of the network."""
     newest = max(run_dir.glob("checkpoints/step-*.index"), key=lambda path: path.stat().st_mtime)
@@ -121,6 +135,10 @@ def table(tmp_path_factory):
     checkpoint = reference.write_tf1_checkpoint(
         root / "deblur.model", reference.random_weights(1, lstm=False)
     )
+    noise = np.random.default_rng(0).integers(0, 256, (FRAMES, 48, 64, 3), np.uint8)
+    clip = make_video(
+        root / "clip.mp4", tuple(range(FRAMES)), pictures=noise, sound="aac", sound_blocks=99
+    )
     data, run = f"--data_dir={root / 'data'}", f"--run_dir={run_dir}"
     recipe = ["--batch_size=1", "--crop_size=16", "--decay_steps=6", "--deterministic"]
     training = [data, *recipe, "--log_every=1", "--checkpoint_every=2", "--validate_every=0"]
@@ -128,6 +146,7 @@ def table(tmp_path_factory):
     synthesize = [f"--input={root / 'frames'}", "--window=7", "--fps=240"]
     return {
         "deblur": Command("srn_tf.deblur", [run, f"--input={root}/data"], "output", images),
+        "video": Command("srn_tf.deblur", [run, f"--input={clip}"], "output", film),
         "evaluate": Command("srn_tf.evaluate", [run, data], "output", scores),
         "export": Command("srn_tf.export", [run], "output", export),
         "convert": Command(
@@ -142,7 +161,17 @@ def table(tmp_path_factory):
     }
 
 
-NAMES = ("deblur", "evaluate", "export", "convert", "train", "synthesize", "demo", "ablation")
+NAMES = (
+    "deblur",
+    "video",
+    "evaluate",
+    "export",
+    "convert",
+    "train",
+    "synthesize",
+    "demo",
+    "ablation",
+)
 
 
 @pytest.fixture(scope="module")
