@@ -12,7 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 import tqdm
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.folders import joined_inside
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.predictions import find_predictions
@@ -84,12 +84,15 @@ class Network(Source):
         warm_sizes = set()
         for image, path in tqdm.tqdm(todo, desc="deblurring", unit="image", disable=not todo):
             blurred = read_rgb(image.blurred)
-            if image.size not in warm_sizes:  # the first run of a size prepares kernels and memory
-                self._deblurrer(blurred)
-                warm_sizes.add(image.size)
-            started = time.perf_counter()
-            deblurred = self._deblurrer(blurred)  # returns an array: the device has finished
-            seconds = time.perf_counter() - started
+            try:
+                if image.size not in warm_sizes:  # the first run of a size prepares kernels, memory
+                    self._deblurrer(blurred)
+                    warm_sizes.add(image.size)
+                started = time.perf_counter()
+                deblurred = self._deblurrer(blurred)  # returns an array: the device has finished
+                seconds = time.perf_counter() - started
+            except RunError as error:
+                raise RunError(f"{image.blurred}: {error}") from None
             write_image(path, deblurred)
             log.add(image, path, seconds=seconds, device=device)
             if on_gpu:

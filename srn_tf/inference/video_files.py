@@ -144,7 +144,10 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
                     break
                 if shift is None:
                     shift = item.pts if start else 0
-                image = deblurrer(item.image)
+                try:
+                    image = deblurrer(item.image)
+                except RunError as error:
+                    raise RunError(f"{video.path}, frame {number}: {error}") from None
                 if options.compare:
                     image = np.hstack([item.image, image])
                 item = Frame(image, item.pts - shift, item.duration)

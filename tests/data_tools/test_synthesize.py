@@ -153,6 +153,10 @@ def test_resumed_call_writes_what_is_missing_and_nothing_twice(tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     with pytest.raises(InputError, match=r"made with window \[7, 7\], not \[7, 9\]"):
         synthesize(source, output, window=(7, 9), fps=240)
+    for damaged in ("", "[]", "{", '{"window": null}'):
+        (output / "synthesize_train.json").write_text(damaged)
+        with pytest.raises(InputError, match="is damaged|was made with"):
+            synthesize(source, output, window=(7, 7), fps=240)
 
 
 def test_data_of_another_origin_are_not_mixed_in(tmp_path):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from networks import lively_model, write_run
 from scored_images import NAMES, pixels, place, png, psnr_of, table
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.folders import locked
 from srn_tf.evaluation import sources
 from srn_tf.evaluation.benchmarks import PairedBenchmark
@@ -210,6 +210,14 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(run, output, tmp_pat
     summary = run(network)
     assert set(network.calls) == {pixels(NAMES[2], "blur").tobytes()}
     assert {**summary["mean"], "seconds": 0} == {**whole["mean"], "seconds": 0}
+
+
+def test_an_image_that_the_network_fails_on_is_named(run):
+    def diverged(image):
+        raise RunError("the network's output is not finite")
+
+    with pytest.raises(RunError, match=r"blur/\w+\.png: the network's output is not finite"):
+        run(diverged)
 
 
 def test_a_finished_evaluation_computes_nothing(benchmark, run, monkeypatch):

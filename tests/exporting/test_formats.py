@@ -104,6 +104,17 @@ def test_an_export_that_differs_from_the_network_is_removed(run_dir, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing(run_dir, tmp_path, monkeypatch):
+    def write_until_full(model, folder):
+        (folder / "saved_model.pb").touch()
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\nand more")
+
+    monkeypatch.setitem(graph.WRITERS, "saved_model", write_until_full)
+    with pytest.raises(RunError, match=r"^.*exported could not .* \(disk full\?\): No space.*$"):
+        export(run_dir, tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
+
+
 def test_only_an_earlier_export_is_replaced_and_only_when_asked(run_dir, tmp_path):
     output, other = tmp_path / "exported", tmp_path / "other"
     output.mkdir()

@@ -1,5 +1,6 @@
 """`srn_tf.deblur` on files, folders and videos; most with a stand-in that inverts its image."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -159,6 +160,22 @@ def test_a_folder_of_oddities_is_done_except_for_what_is_named(tmp_path, capsys)
     for name in done:
         found, before = (read_image(folder / os.fsdecode(name)) for folder in (output, source))
         np.testing.assert_array_equal(found, 255 - before)
+
+
+def test_an_unreadable_folder_fails_the_job_and_no_other_file(tmp_path, monkeypatch):
+    for name in ("secret/a.png", "b.png"):
+        write_image(tmp_path / "in" / name, random_image(4, 5))
+    scandir = os.scandir
+
+    def refuse(place):
+        if Path(place).name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(RunError, match=r"0 of 1 .*\n.*secret cannot be read: Permission denied"):
+        deblur_files(invert, plan(tmp_path / "in", tmp_path / "out"), ImageOptions())
+    assert (tmp_path / "out/b.png").exists()
 
 
 def test_files_that_are_no_images_are_counted_by_suffix(tmp_path, capsys):

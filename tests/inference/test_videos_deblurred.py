@@ -294,6 +294,16 @@ def test_a_part_and_a_comparison(tmp_path):
             parse_frames(wrong)
 
 
+def test_a_frame_that_fails_is_named_and_nothing_is_left(tmp_path):
+    def exhausted(image):
+        raise RunError("out of memory")
+
+    source = make_video(tmp_path / "in.mkv")
+    with pytest.raises(RunError, match=r"in\.mkv, frame 2: out of memory"):
+        deblur_video(exhausted, source, tmp_path / "out.mkv", VideoOptions(frames=(2, 4)))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
 def test_sound_that_lasts_longer_than_the_picture_is_no_truncation(tmp_path):
     source = make_video(tmp_path / "in.mkv", sound="aac", sound_blocks=200)
     assert deblur(source, tmp_path / "out.mkv") == []
