@@ -155,7 +155,7 @@ def test_resumed_call_writes_what_is_missing_and_nothing_twice(tmp_path):
         synthesize(source, output, window=(7, 9), fps=240)
     for damaged in ("", "[]", "{", '{"window": null}'):
         (output / "synthesize_train.json").write_text(damaged)
-        with pytest.raises(InputError, match="is damaged|was made with"):
+        with pytest.raises(InputError, match=r"is damaged|was made with"):
             synthesize(source, output, window=(7, 7), fps=240)
 
 
