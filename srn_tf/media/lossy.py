@@ -31,14 +31,16 @@ def read(file: BinaryIO, kind: str) -> Stored:
         image = PIL.Image.open(file, formats=[kind])
     except PIL.UnidentifiedImageError:
         raise InputError(f"is a damaged {kind}, or one of a kind that is not read here") from None
-    # The further images of a JPEG are previews and the like.
-    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
-        raise InputError(f"holds {image.n_frames} images: split it into one file each")
+    count = getattr(image, "n_frames", 1)
+    if kind != "JPEG" and count > 1:
+        raise InputError(f"holds {count} images: split it into one file each")
     if image.mode == "CMYK":
         raise InputError("is a CMYK image: convert it to RGB")
     if image.mode not in ("1", "L", "P", "RGB", "RGBA"):
         raise InputError(f"is of the kind {image.mode}: convert it to RGB")
     orientation, exif, notes = parse_exif(image.info.get("exif", b""))
+    if count > 1:
+        notes += ("the further images of this JPEG are left out: previews, or a gain map for HDR",)
     metadata = Metadata(exif, image.info.get("icc_profile") or b"", notes=notes)
 
     def decode() -> np.ndarray:

@@ -3,8 +3,8 @@
 EXIF is kept as a mapping from tag to value; the values of `EXIF_IFD` and `GPS_IFD` are such
 mappings themselves. What speaks of the place of things in the old file is left out: the thumbnail
 (which would show the blurred photograph), the orientation (pixels are turned upright) and the
-camera maker's private block. Orientation is that of EXIF alone; what XMP may say counts for no
-format.
+camera maker's private block. Neither XMP and IPTC nor the texts of a PNG are copied. Orientation is
+that of EXIF alone; what XMP may say counts for no format.
 """
 
 from __future__ import annotations

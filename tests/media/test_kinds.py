@@ -204,6 +204,13 @@ def test_a_kind_is_read_exactly_and_written_back(tmp_path, content, expected):
         assert copy.metadata.alpha == photograph.metadata.alpha
 
 
+def test_previews_and_gain_maps_of_a_jpeg_are_said_to_be_lost(tmp_path):
+    several = pillow(RGB, "MPO", save_all=True, append_images=[PIL.Image.fromarray(GRAY)])
+    (tmp_path / "in.jpg").write_bytes(several)
+    (note,) = read_photograph(tmp_path / "in.jpg").metadata.notes
+    assert "gain map" in note
+
+
 def animated(kind):
     pages = [PIL.Image.fromarray(RGB), PIL.Image.fromarray(RGB[::-1])]
     return pillow(pages[0], kind, save_all=True, append_images=pages[1:])
