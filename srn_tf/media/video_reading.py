@@ -6,6 +6,7 @@ opens no other file.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,7 +16,7 @@ import av
 import numpy as np
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import check_regular
+from srn_tf.common.files import check_regular, reason
 from srn_tf.media.containers import DEMUXERS, is_cut_off
 from srn_tf.media.metadata import upright
 
@@ -58,6 +59,7 @@ class Video:
       others: the further streams, whose packets `contents` gives too.
       chapters: as PyAV gives them; none before its version 16.
       damage: after reading, what was wrong with the file; empty when it was whole.
+      bits: of a sample; known once there is a frame.
       is_turned: whether frames were turned by 90 degrees; known once there is one.
       notes: what the frames do not show, for the user to read.
 
@@ -83,8 +85,10 @@ class Video:
         # What FFmpeg does not understand ends in one of many exceptions.
         except Exception as error:
             self._file.close()
-            reason = "it has no picture" if isinstance(error, StopIteration) else str(error)
-            raise InputError(f"{path} is no readable video: {reason}") from None
+            text = "it has no picture" if isinstance(error, StopIteration) else reason(error)
+            if getattr(error, "errno", None) == errno.EINVAL:  # the whitelist's answer
+                text = "it is none of MP4, QuickTime, Matroska, WebM and AVI"
+            raise InputError(f"{path} is no readable video: {text}") from None
         megapixels = self.stream.width * self.stream.height / 1e6
         if not 0 < megapixels <= max_megapixels:  # 0: FFmpeg obeyed the limit already
             self.close()
@@ -106,7 +110,7 @@ class Video:
         ]
         known = getattr(self._container, "chapters", None)
         self.chapters = known() if known else []
-        self.damage, self.is_turned = "", False
+        self.damage, self.bits, self.is_turned = "", 8, False
         self.notes: list[str] = []
         lost = [stream.type for stream in self._container.streams]
         lost = [kind for kind in lost if kind not in ("audio", "subtitle")]
@@ -178,7 +182,8 @@ class Video:
         return max(round(1 / (self.rate * self.time_base)), 1) if self.rate else 1
 
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
-        deep = max(component.bits for component in frame.format.components) > 8
+        self.bits = max(component.bits for component in frame.format.components)
+        deep = self.bits > 8
         image = frame.reformat(
             format="rgb48le" if deep else "rgb24",
             src_colorspace=int(frame.colorspace),

@@ -107,10 +107,10 @@ class VideoWriter:
         codec = self._codec
         pixels = codec.odd_pixels if odd else codec.pixels
         if deep:
-            deeper = codec.odd_deep_pixels if odd else codec.deep_pixels
-            if deeper is None:
-                self.notes.append(f"{codec.encoder} holds 8 bits here: further bits are left out")
-            pixels = deeper or pixels
+            pixels = (codec.odd_deep_pixels if odd else codec.deep_pixels) or pixels
+        bits = av.VideoFormat(pixels).components[0].bits
+        if bits < self._source.bits:
+            self.notes.append(f"{codec.encoder} holds {bits} bits here: further bits are left out")
         options = dict(codec.options)
         if self._crf is not None:
             options["crf"] = str(self._crf)

@@ -265,6 +265,11 @@ def test_ten_bits_are_computed_in_sixteen_and_written_as_ten(tmp_path):
     assert np.abs(after.astype(int) - before).mean() < 257
     (note,) = deblur_video(watch, source, tmp_path / "out.webm", VideoOptions())
     assert "8 bits" in note
+    deep = {"encoder": "ffv1", "pixels": "yuv444p16le", "options": {}}
+    source = make_video(tmp_path / "deep.mkv", **deep)
+    assert deblur_video(watch, source, tmp_path / "out.mkv", VideoOptions(codec="ffv1")) == []
+    (note,) = deblur_video(watch, source, tmp_path / "deep.mp4", VideoOptions())
+    assert "libx264 holds 10 bits here" in note
 
 
 @pytest.mark.parametrize(("space", "limits"), [(1, 1), (1, 2), (5, 1)])
@@ -340,6 +345,9 @@ def test_what_is_no_video_of_one_file_is_refused(tmp_path):
     (tmp_path / "concat.mp4").write_text(f"ffconcat version 1.0\nfile {inner}\n")
     os.mkfifo(tmp_path / "pipe.mp4")
     assert stat.S_ISFIFO((tmp_path / "pipe.mp4").stat().st_mode)
+    make_video(tmp_path / "stream.mp4", muxer="mpegts")
+    with pytest.raises(InputError, match=r"stream\.mp4 .* none of MP4, QuickTime, Matroska"):
+        deblur(tmp_path / "stream.mp4", tmp_path / "out" / "out.mp4")
     for name in ("text.mp4", "playlist.mp4", "concat.mp4", "pipe.mp4", "missing.mp4"):
         with pytest.raises(InputError, match=name):
             deblur(tmp_path / name, tmp_path / "out" / "out.mp4")
