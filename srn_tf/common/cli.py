@@ -18,6 +18,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from logging import getLogger
 
 from absl import app, flags, logging
 
@@ -32,7 +33,9 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     docstring of the module of `main` explains the command in --help.
     """
     logging.set_verbosity(logging.WARNING)
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged EXIF, which gets a line of ours
+    # What is wrong with an image gets a line of ours.
+    warnings.filterwarnings("ignore", module="PIL")
+    getLogger("tifffile").disabled = True
     # File names may hold bytes that are not text: print them escaped, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")

@@ -22,7 +22,7 @@ import numpy as np
 import tqdm
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import reason, written_beside
 from srn_tf.media.containers import CODECS, CONTAINERS
 from srn_tf.media.video_reading import MAX_MEGAPIXELS, Frame, Video
 from srn_tf.media.video_writing import VideoWriter, count_frames
@@ -85,8 +85,8 @@ def deblur_video(
     video = Video(source, options.max_megapixels)
     try:
         return _deblur(deblurrer, video, target, options, codec)
-    except av.error.FFmpegError as error:
-        raise RunError(f"{source}: FFmpeg failed: {error}") from None
+    except (av.error.FFmpegError, OSError) as error:  # FFmpeg's of a full disk is an OSError
+        raise RunError(f"{target} could not be made of {source}: {reason(error)}") from None
     finally:
         video.close()
 

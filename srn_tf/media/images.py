@@ -203,6 +203,6 @@ def _reduced(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
     if kind == "JPEG" and not lossy.fits_jpeg(metadata):
         notes += ("its EXIF is too large for a JPEG and left out",)
         metadata = Metadata(icc=metadata.icc)
-    if kind != "PNG" and {b"cICP", b"cHRM"} & set(metadata.png_colour) and not metadata.icc:
+    if kind != "PNG" and png.is_special(metadata.png_colour) and not metadata.icc:
         notes += ("only PNG holds its description of colours: it is left out",)
     return metadata, notes

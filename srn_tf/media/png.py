@@ -7,7 +7,7 @@ that are valid. A damaged chunk that is not critical is no reason to refuse an i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import imagecodecs
@@ -20,6 +20,7 @@ from srn_tf.media.stored import Stored
 _SIGNATURE_BYTES = 8
 _LARGEST_PROFILE = 1 << 26
 _COLOUR = (b"cICP", b"cHRM", b"gAMA", b"sRGB")
+_GAMMA_OF_SRGB = 45455  # 1 / 2.2 in units of 1e-5
 _READ = (b"IHDR", b"eXIf", b"iCCP", b"acTL", *_COLOUR)
 
 
@@ -57,6 +58,14 @@ def encode(image: np.ndarray, metadata: Metadata) -> bytes:
         extra += _chunk(b"eXIf", block.removeprefix(b"Exif\0\0"))
     header_end = _SIGNATURE_BYTES + 12 + 13
     return encoded[:header_end] + extra + encoded[header_end:]
+
+
+def is_special(colour: Mapping[bytes, bytes]) -> bool:
+    """Whether colour chunks describe other colours than sRGB, which files without them mean."""
+    if b"cICP" in colour or b"sRGB" in colour:
+        return b"cICP" in colour
+    gamma = int.from_bytes(colour.get(b"gAMA", b""), "big") or _GAMMA_OF_SRGB
+    return b"cHRM" in colour or abs(gamma - _GAMMA_OF_SRGB) > 100
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

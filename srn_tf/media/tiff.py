@@ -7,6 +7,7 @@ are stored multiplied by their alpha stay so, and the output's tag says so too.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -136,10 +137,10 @@ def _decode(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> np.ndarray:
     pages = sum(not other.subfiletype & _REDUCED_IMAGE for other in tiff.pages)
     if pages > 1:
         raise InputError(f"holds {pages} images: split it into one file each")
-    end = tiff.filehandle.size
-    for offset, count in zip(page.dataoffsets, page.databytecounts):
-        if not count or offset + count > end:
-            raise InputError("is unreadable or truncated: a part of its pixels is missing")
+    end, parts = tiff.filehandle.size, list(zip(page.dataoffsets, page.databytecounts))
+    # For parts that are missing tifffile gives black.
+    if len(parts) < math.prod(page.chunked) or any(not n or at + n > end for at, n in parts):
+        raise InputError("is unreadable or truncated: a part of its pixels is missing")
     if page.compression in _FAX:
         tiff.filehandle.seek(0)
         return np.asarray(PIL.Image.open(tiff.filehandle, formats=["TIFF"]).convert("L"))

@@ -40,6 +40,14 @@ def pillow(image, kind, mode=None, **options):
     return buffer.getvalue()
 
 
+def with_length(content, length):
+    """A TIFF that claims another height."""
+    buffer = io.BytesIO(content)
+    with tifffile.TiffFile(buffer, mode="r+b") as file:
+        file.pages.first.tags["ImageLength"].overwrite(length)
+    return buffer.getvalue()
+
+
 def bmp(rows, bits, compression=0, masks=b""):
     """A bottom-up BMP with the 40-byte header, from the bytes of its rows, top row first."""
     height, width = len(rows), len(rows[0]) * 8 // bits
@@ -228,6 +236,7 @@ REFUSED = {
         "has 5 channels",
     ),
     "directory": (tiff(RGB, photometric="rgb")[:8] + b"\xff" * 400, "unreadable or truncated"),
+    "strips": (with_length(tiff(RGB, rowsperstrip=5), 400), "a part of its pixels is missing"),
     "cmyk jpeg": (pillow(PIL.Image.fromarray(RGB).convert("CMYK"), "JPEG"), "is a CMYK image"),
     "ycck jpeg": (
         imagecodecs.jpeg8_encode(RGBA, colorspace="CMYK", outcolorspace="YCCK"),
@@ -348,8 +357,10 @@ def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
     assert image_size(tmp_path / "late.png") == RGB.shape[1::-1]
 
 
-def test_colour_chunks_of_a_png_are_kept_by_png_and_named_elsewhere(tmp_path):
-    colour = chunk(b"cICP", bytes([9, 16, 0, 1]))
+@pytest.mark.parametrize(
+    "colour", [chunk(b"cICP", bytes([9, 16, 0, 1])), chunk(b"gAMA", struct.pack(">I", 100_000))]
+)
+def test_colour_chunks_of_a_png_are_kept_by_png_and_named_elsewhere(tmp_path, colour):
     (tmp_path / "hdr.png").write_bytes(with_chunks(pillow(RGB, "PNG"), colour))
     photograph = read_photograph(tmp_path / "hdr.png")
     assert write_image(tmp_path / "copy.png", *photograph) == ()
