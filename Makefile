@@ -19,9 +19,9 @@ RUN_FLAGS := --run_dir="$(RUN)"
 endif
 
 # The network, with the authors' recordings of it and of its training, one step, what is exported,
-# the bytes of the demo, checkpoints of the other line.
+# the bytes of the demo, checkpoints of the other line, silence.
 LINE_TESTS := tests/network tests/training/test_step.py tests/exporting tests/data_tools/test_demo.py \
-	tests/weights/test_lines.py tests/weights/test_run_folder.py
+	tests/weights/test_lines.py tests/weights/test_run_folder.py tests/test_quiet.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install train ablation demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean

@@ -7,7 +7,7 @@ The photographs come with scikit-image, nothing is downloaded; training and test
 
 from __future__ import annotations
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
 _WHAT, _IMAGES = "What to make", "Images"
@@ -43,8 +43,8 @@ OPTIONS = (
 
 def main() -> None:
     """Makes the demo data as the flags say."""
-    with starting():
-        from data_tools.scenes import make_demo
+    from data_tools.scenes import make_demo
+
     options = {flag.name: flag.value for flag in OPTIONS}
     made = make_demo(OUTPUT.value, overwrite=OVERWRITE.value, **options)
     say = "demo data written to {}" if made else "{} already holds this demo data"

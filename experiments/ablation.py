@@ -19,7 +19,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments import runs
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.network.variants import TABLE1, Variant, get_variant, slug
@@ -43,9 +43,9 @@ def main() -> None:
     """Trains and scores what is not done yet, and makes the table of what there is."""
     runs_dir = Path(OUTPUT.value) / "runs"
     variants = _chosen()
-    with starting():
-        from experiments.table1 import read_rows, write_table
-        from srn_tf.evaluation.benchmarks import PairedBenchmark
+    from experiments.table1 import read_rows, write_table
+    from srn_tf.evaluation.benchmarks import PairedBenchmark
+
     if not REPORT_ONLY.value:
         config, options = runs.configure()
         benchmark = PairedBenchmark(config.data_dir, "test", config.blur_subset)

@@ -12,7 +12,7 @@ for its batch.
 
 from __future__ import annotations
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
 _DATA, _LENGTH = "Data", "Length"
@@ -58,8 +58,8 @@ STEPS = define(
 
 def main(what: str) -> None:
     """Runs the benchmark of that name."""
-    with starting():
-        from experiments.speed import benchmark_data, benchmark_training
+    from experiments.speed import benchmark_data, benchmark_training
+
     if what == "data":
         batch_size, crop_size = BATCH_SIZE.value or 16, CROP_SIZE.value or 256
         benchmark_data(PAIRS.value, batch_size, crop_size, RUNS.value, SECONDS.value, STEPS.value)

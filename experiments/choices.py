@@ -21,7 +21,7 @@ from pathlib import Path
 
 from experiments import runs
 from experiments.answers import QUESTIONS, Row, configuration, run_name, write_table
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 
@@ -50,8 +50,8 @@ def main() -> None:
     for question in questions:
         if question not in QUESTIONS:
             raise InputError(f"--questions: {question!r} is none of {', '.join(QUESTIONS)}")
-    with starting():
-        from srn_tf.evaluation.benchmarks import PairedBenchmark
+    from srn_tf.evaluation.benchmarks import PairedBenchmark
+
     base, options = runs.configure()
     benchmark = PairedBenchmark(base.data_dir, "test", base.blur_subset)
     rows = []

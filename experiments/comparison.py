@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside
@@ -97,10 +97,10 @@ class Method(NamedTuple):
 def main() -> None:
     """Collects or makes the evaluations and writes tables and picture."""
     methods, output = _methods(), Path(OUTPUT.value)
-    with starting():
-        from experiments.pictures import choose_images, write_strip
-        from srn_tf.evaluation.benchmarks import PairedBenchmark
-        from srn_tf.evaluation.kohler import KohlerBenchmark
+    from experiments.pictures import choose_images, write_strip
+    from srn_tf.evaluation.benchmarks import PairedBenchmark
+    from srn_tf.evaluation.kohler import KohlerBenchmark
+
     gopro = PairedBenchmark(DATA_DIR.value, "test", BLUR_SUBSET.value) if DATA_DIR.value else None
     kohler = KohlerBenchmark(KOHLER_DIR.value) if KOHLER_DIR.value else None
     images = choose_images(gopro, IMAGES.value) if gopro else []

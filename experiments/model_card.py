@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
 _GROUP = "Scores of the starter weights"
@@ -47,13 +47,13 @@ Example = tuple[np.ndarray, np.ndarray]  # blurred and sharp, uint8 [H, W, 3]
 
 def main() -> None:
     """Renders, deblurs and scores, and writes the table and the picture."""
-    with starting():
-        from experiments.tables import write_tables
-        from srn_tf.common.progress import progress
-        from srn_tf.inference import Deblurrer
-        from srn_tf.media.images import write_image
-        from srn_tf.training.report import stack_rows, with_detail
-        from srn_tf.weights.run_folder import load_model
+    from experiments.tables import write_tables
+    from srn_tf.common.progress import progress
+    from srn_tf.inference import Deblurrer
+    from srn_tf.media.images import write_image
+    from srn_tf.training.report import stack_rows, with_detail
+    from srn_tf.weights.run_folder import load_model
+
     model = load_model(RUN_DIR.value)
     deblurrer = Deblurrer(model)
     rows, strips = [], []

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments import runs
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.files import written_beside
 from srn_tf.common.flags import define
 from srn_tf.network.variants import get_variant, slug
@@ -53,11 +53,11 @@ NETWORKS = {"1 scale": get_variant("SS"), "2 scales": _TWO, "3 scales": _THREE}
 
 def main() -> None:
     """Trains and scores what is not done yet, and writes picture and table."""
-    with starting():
-        from experiments.pictures import choose_images, write_strip
-        from srn_tf.evaluation.benchmarks import PairedBenchmark
-        from srn_tf.evaluation.scoring import run_output
-        from srn_tf.evaluation.sources import prediction_path
+    from experiments.pictures import choose_images, write_strip
+    from srn_tf.evaluation.benchmarks import PairedBenchmark
+    from srn_tf.evaluation.scoring import run_output
+    from srn_tf.evaluation.sources import prediction_path
+
     config, options = runs.configure()
     benchmark = PairedBenchmark(config.data_dir, "test", config.blur_subset)
     images = choose_images(benchmark, IMAGES.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 from srn_tf.network.variants import RELEASED
 
@@ -34,8 +34,8 @@ RUN_DIR = define("run_dir", str, None, "New run folder.", group="Output", requir
 
 def main() -> None:
     """Converts and says what to do next."""
-    with starting():
-        from srn_tf.weights.released import convert
+    from srn_tf.weights.released import convert
+
     convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)
     print(f"{RUN_DIR.value}: imported. Try: python -m srn_tf.deblur --run_dir={RUN_DIR.value} ...")
 

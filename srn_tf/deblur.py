@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 
@@ -141,19 +141,19 @@ def main() -> None:
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
     if SAVED_MODEL.value is not None and CHECKPOINT.present:
         raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
-    with starting():
-        import PIL.Image
+    import PIL.Image
 
-        from srn_tf.inference.image_files import (
-            ImageOptions,
-            Job,
-            Plan,
-            deblur_file,
-            deblur_files,
-            plan,
-        )
-        from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
-        from srn_tf.media.containers import is_video
+    from srn_tf.inference.image_files import (
+        ImageOptions,
+        Job,
+        Plan,
+        deblur_file,
+        deblur_files,
+        plan,
+    )
+    from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
+    from srn_tf.media.containers import is_video
+
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     part = None if FRAMES.value is None else parse_frames(FRAMES.value)
     source, output = Path(INPUT.value), Path(OUTPUT.value)

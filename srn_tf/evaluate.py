@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.evaluation.names import BENCHMARKS, open_benchmark
@@ -102,12 +102,12 @@ def main() -> None:
         raise InputError("pass one of --run_dir, --saved_model and --predictions_dir")
     if CHECKPOINT.present and RUN_DIR.value is None:
         raise InputError("--checkpoint needs --run_dir")
-    with starting():
-        from srn_tf.evaluation.scoring import (
-            evaluate_predictions,
-            evaluate_run,
-            evaluate_saved_model,
-        )
+    from srn_tf.evaluation.scoring import (
+        evaluate_predictions,
+        evaluate_run,
+        evaluate_saved_model,
+    )
+
     if RUN_DIR.value is not None:
         evaluate_run(RUN_DIR.value, _benchmark(), OUTPUT.value, CHECKPOINT.value)
     elif SAVED_MODEL.value is not None:

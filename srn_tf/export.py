@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 from srn_tf.exporting.formats import FORMATS
 
@@ -41,8 +41,8 @@ OVERWRITE = define(
 
 def main() -> None:
     """Exports and prints how the result compares with Keras."""
-    with starting():
-        from srn_tf.exporting.folder import SIZES, export
+    from srn_tf.exporting.folder import SIZES, export
+
     difference = export(
         RUN_DIR.value, OUTPUT.value, FORMAT.value, CHECKPOINT.value, OVERWRITE.value
     )

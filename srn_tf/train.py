@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.flags import define, define_options, given
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
@@ -37,9 +37,9 @@ def main() -> None:
         print(DEMO_NOTICE)
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")
-    with starting():
-        from srn_tf.training.dry_run import dry_run
-        from srn_tf.training.run import train
+    from srn_tf.training.dry_run import dry_run
+    from srn_tf.training.run import train
+
     (dry_run if options.dry_run else train)(config, options, run_dir)
 
 

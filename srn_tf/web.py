@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from srn_tf.common.cli import run, starting
+from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 
@@ -44,18 +44,17 @@ MAX_MEGAPIXELS = define(
 
 def main() -> None:
     """Shows the page until Ctrl-C."""
-    with starting():
-        import PIL.Image
+    import PIL.Image
 
-        try:
-            from srn_tf.serving.page import serve
-        except ModuleNotFoundError as error:
-            if error.name.partition(".")[0] == "srn_tf":
-                raise
-            raise InputError(
-                f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
-            ) from None
-        from srn_tf.serving.workshop import Workshop, weights_here
+    try:
+        from srn_tf.serving.page import serve
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "srn_tf":
+            raise
+        raise InputError(
+            f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
+        ) from None
+    from srn_tf.serving.workshop import Workshop, weights_here
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     weights = RUN_DIR.value or weights_here()

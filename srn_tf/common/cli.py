@@ -5,13 +5,15 @@ bad input. Errors that a user can mend are one line on stderr, never a traceback
 
 Commands start in a moment: at the top of their modules they import nothing that needs TensorFlow,
 so that --help and refused flags are answered at once. What a command needs it imports in `main`,
-after its checks, in the context `starting`.
+after its checks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.abc
+import importlib.machinery
 import os
 import signal
 import sys
@@ -39,6 +41,7 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     # File names may hold bytes that are not text: print them escaped, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
+    sys.meta_path.insert(0, _TensorFlowFinder())
     # As Ctrl-C does it, SIGTERM unwinds the stack, so that half-written files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     docstring = sys.modules[main.__module__].__doc__
@@ -105,6 +108,19 @@ def starting() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+class _TensorFlowFinder(importlib.abc.MetaPathFinder):
+    """Has TensorFlow imported in the context `starting`, wherever a command first needs it."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "tensorflow":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: starting()(execute)(module)
+        return spec
 
 
 def _call(main: Callable[..., None], *words: str) -> None:

@@ -1,7 +1,7 @@
 """Flags of the commands, each described by an `Option`: its type, range, help and group there.
 
-Every value on a command line passes `Option.check`: a number out of its range, NaN or infinity is
-refused before anything begins.
+Every value on a command line passes `Option.check`: a number out of its range, NaN, infinity or an
+empty text is refused before anything begins.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from srn_tf.common.errors import InputError
 from srn_tf.common.options import Option, options_of
 
 OPTIONS: dict[str, Option] = {}  # of all flags that are defined here, in that order
@@ -26,6 +27,8 @@ class _Checked(flags.ArgumentParser):
 
     def parse(self, argument):
         value = super().parse(argument)
+        if value == "":  # an unset variable of a shell script, which must not mean the default
+            raise InputError(f"{self.name} must not be empty")
         self.option.check(self.name, value)
         return value
 

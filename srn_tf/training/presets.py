@@ -12,7 +12,7 @@ from srn_tf.common.errors import InputError
 from srn_tf.common.options import options_of
 from srn_tf.network.variants import Variant, get_variant, slug
 from srn_tf.training.configuration import PAPER_EPOCHS, RunOptions, TrainingConfig
-from srn_tf.weights.starter import is_starter
+from srn_tf.weights.starter import check_not_starter, is_starter
 
 # What each changes of the defaults, which are the paper's recipe.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -49,8 +49,11 @@ def configured(
       run_dir: by default runs/VARIANT.
 
     Raises:
-      InputError: a value is missing or out of its range, or the data cannot be used.
+      InputError: a value is missing or out of its range, `run_dir` is the name of the starter
+        weights, or the data cannot be used.
     """
+    if run_dir is not None:
+        check_not_starter(run_dir)
     given = {**PRESETS[preset], **values}
     given["variant"] = _variant(given)
     if not given.get("data_dir"):

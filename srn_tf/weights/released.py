@@ -18,6 +18,7 @@ from srn_tf.common.files import check_regular, written_beside
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import RELEASED, get_variant
 from srn_tf.weights.run_folder import CONFIG, checkpoint_folder, write_config
+from srn_tf.weights.starter import check_not_starter
 
 # The authors' names of the first convolution (or deconvolution) of each block.
 _BLOCKS = {
@@ -115,9 +116,11 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
     """Writes a run folder with the weights of a released checkpoint (its path, or its folder).
 
     Raises:
-      InputError: see `import_weights`; or `run_dir` is there and not empty.
+      InputError: see `import_weights`; or `run_dir` is there and not empty, or has the name of the
+        starter weights.
       RunError: the disk is full or not writable; nothing is left behind.
     """
+    check_not_starter(run_dir)
     run_dir = Path(run_dir)
     if (run_dir / CONFIG).exists():
         raise InputError(f"{run_dir} holds a run already: choose another --run_dir")

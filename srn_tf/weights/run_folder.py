@@ -74,7 +74,9 @@ def read_config(run_dir: str | Path) -> dict:
         config = json.loads(path.read_text(encoding="utf-8"))
         Variant.from_dict(checked_fields(Variant, config["variant"], f"{path}: variant"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        what = str(error) if isinstance(error, InputError) else repr(error)
+        what = getattr(error, "strerror", None) or repr(error)
+        if isinstance(error, InputError):
+            what = str(error)
         raise InputError(
             f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({what})"
         ) from None

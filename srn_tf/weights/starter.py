@@ -35,6 +35,15 @@ def is_starter(run_dir: str | os.PathLike) -> bool:
     return os.fspath(run_dir) == STARTER
 
 
+def check_not_starter(run_dir: str | os.PathLike) -> None:
+    """Raises InputError for a folder to write that nobody could then read by its name."""
+    if is_starter(Path(run_dir)):
+        raise InputError(
+            f"{run_dir} is the name of the weights that come with the package: "
+            "choose another --run_dir"
+        )
+
+
 def starter_config() -> dict:
     """What stands for config.json; no blur subset, as the training data mixed both."""
     return {"variant": get_variant(VARIANT).to_dict(), "weights": STARTER}

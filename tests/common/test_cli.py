@@ -29,6 +29,7 @@ ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisi
 FAIL = define("fail", str, None, "How to fail. Default: not at all.", group="Failures",
               choices=tuple(ERRORS))
 COUNT = define("count", int, 1, "How often.", group="Numbers", least=1)
+NAME = define("name", str, None, "Which.", group="Numbers")
 SIZE = define("size", float, None, "How large.", group="Numbers", above=0, most=10)
 
 
@@ -102,6 +103,8 @@ Failures:
 Numbers:
   --count=INTEGER
       How often. At least 1. Default: 1.
+  --name=TEXT
+      Which.
   --size=NUMBER
       How large. Above 0 and at most 10.
 
@@ -130,9 +133,10 @@ def test_helpfull_adds_the_flags_of_absl(call):
         ("--count=0", "count must be at least 1, not 0"),
         ("--size=nan", "size must be above 0 and at most 10, not nan"),
         ("--fail=well", "well"),
+        ("--name=", "name must not be empty"),
         ("pear.png", "'pear.png'"),
     ],
-    ids=["unknown flag", "bad value", "too small", "no number", "bad choice", "stray argument"],
+    ids=["unknown flag", "bad value", "too small", "no number", "bad choice", "empty", "stray"],
 )
 def test_bad_usage_is_status_2_and_one_line(call, argument, named):
     result = call(argument)

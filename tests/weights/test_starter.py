@@ -11,6 +11,8 @@ from data_tools.scenes import PHOTOGRAPHS, render_frames, shake_path
 from srn_tf.common.errors import InputError
 from srn_tf.inference import Deblurrer
 from srn_tf.media.images import read_image, write_image
+from srn_tf.training.presets import configured
+from srn_tf.weights.released import convert
 from srn_tf.weights.run_folder import load_model, read_config
 from srn_tf.weights.starter import FILE, load_starter, save_starter
 
@@ -54,6 +56,15 @@ def test_the_name_starter_stands_for_a_run_folder_and_a_folder_of_that_name_for_
     assert load_model("./starter").variant.name == "SR-EDRB1"
     with pytest.raises(InputError, match="one checkpoint"):
         load_model("starter", "best")
+
+
+def test_no_run_folder_is_written_that_its_name_would_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run_dir in ("starter", "./starter"):
+        with pytest.raises(InputError, match="starter is the name of the weights that come with"):
+            configured({"variant": "SR-EDRB1", "data_dir": "data"}, run_dir=run_dir)
+        with pytest.raises(InputError, match="starter is the name of the weights that come with"):
+            convert("checkpoint", "lstm", run_dir)
 
 
 def test_file_is_small_enough_for_a_wheel():
