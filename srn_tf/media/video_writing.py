@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -47,7 +48,7 @@ class VideoWriter:
     ):
         self._source, self._codec = source, codec
         self._crf = codec.crf if crf is None else crf
-        self._container = av.open(file, "w", format=container.muxer)
+        self._container = av.open(_Output(file), "w", format=container.muxer)
         self._muxer = container.muxer
         self._is_mp4, self._constant_rate = self._muxer in ("mp4", "mov"), self._muxer == "avi"
         self._stream = None
@@ -189,6 +190,27 @@ class VideoWriter:
             # Encoders that look ahead forget how long a frame is shown.
             packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)
+
+
+class _Output:
+    """An open file that raises once: of each error after the first PyAV prints a traceback."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.tell = file, file.tell
+        self._has_failed = False
+
+    def write(self, content: bytes) -> int | None:
+        return self._tried(self._file.write, content)
+
+    def seek(self, *place: int) -> int | None:
+        return self._tried(self._file.seek, *place)
+
+    def _tried(self, action: Callable[..., int], *arguments: object) -> int | None:
+        try:
+            return None if self._has_failed else action(*arguments)
+        except OSError:
+            self._has_failed = True
+            raise
 
 
 def count_frames(file: BinaryIO) -> int:

@@ -1,6 +1,7 @@
 """Videos through `deblur_video` with an identity in place of a network."""
 
 import os
+import resource
 import stat
 from fractions import Fraction
 
@@ -307,6 +308,24 @@ def test_a_frame_that_fails_is_named_and_nothing_is_left(tmp_path):
     with pytest.raises(RunError, match=r"in\.mkv, frame 2: out of memory"):
         deblur_video(exhausted, source, tmp_path / "out.mkv", VideoOptions(frames=(2, 4)))
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, capfd):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    source = make_video(tmp_path / "in.mp4", tuple(range(20)), pictures=noise)
+    deblur(source, tmp_path / "out.mp4")
+    size = (tmp_path / "out.mp4").stat().st_size
+    (tmp_path / "out.mp4").unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (300, size // 3, size // 2, size - 1000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(RunError, match=r"out\.mp4 could not be made of .*: File too large"):
+                deblur(source, tmp_path / "out.mp4")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "Traceback" not in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_sound_that_lasts_longer_than_the_picture_is_no_truncation(tmp_path):
