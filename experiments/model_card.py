@@ -20,20 +20,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
-
-_GROUP = "Scores of the starter weights"
-RUN_DIR = define("run_dir", str, "starter", "Run folder with the weights.", group=_GROUP)
-PHOTOGRAPHS = define(
-    "photographs",
-    list,
-    [],
-    "Folders of sharp photographs for the other camera. Default: the demonstration's.",
-    group=_GROUP,
-)
-OUTPUT = define("output", str, "results/model_card", "Folder to write.", group=_GROUP)
 
 STRENGTHS = {"a quarter of the shake": 0.25, "half of it": 0.5, "the whole": 1.0}
 NOT_BLURRED, OTHER = "not blurred", "another camera"
@@ -54,7 +44,8 @@ def main() -> None:
     from srn_tf.training.report import stack_rows, with_detail
     from srn_tf.weights.run_folder import load_model
 
-    model = load_model(RUN_DIR.value)
+    run_dir, output = flags.FLAGS.run_dir, Path(flags.FLAGS.output)
+    model = load_model(run_dir)
     deblurrer = Deblurrer(model)
     rows, strips = [], []
     for name, examples in groups():
@@ -65,10 +56,9 @@ def main() -> None:
         rows.append((name, *_scores(done)))
         strips.append(with_detail(*done[len(done) // 2]))
     caption = (
-        f"{RUN_DIR.value}: {model.variant.name} after {model.restored_step} steps; means over "
+        f"{run_dir}: {model.variant.name} after {model.restored_step} steps; means over "
         "rendered images of photographs that no training saw. These are no GoPro scores."
     )
-    output = Path(OUTPUT.value)
     print(write_tables(output, "model_card", HEADER, rows, caption), end="")
     write_image(output / "model_card.png", stack_rows(strips))
 
@@ -95,7 +85,7 @@ def groups() -> Iterator[tuple[str, Iterator[Example]]]:
     for name, strength in STRENGTHS.items():
         yield name, shaken(demo, strength)
     yield NOT_BLURRED, ((sharp, sharp) for _, sharp in shaken(demo, 1.0))
-    others = [read_photograph(path) for path in photographs_in(PHOTOGRAPHS.value)]
+    others = [read_photograph(path) for path in photographs_in(flags.FLAGS.photographs)]
     yield OTHER, seen_otherwise(others or demo)
 
 
@@ -178,5 +168,19 @@ def _values(light: np.ndarray) -> np.ndarray:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
+def _define_flags() -> None:
+    group = "Scores of the starter weights"
+    define("run_dir", str, "starter", "Run folder with the weights.", group=group)
+    define(
+        "photographs",
+        list,
+        [],
+        "Folders of sharp photographs for the other camera. Default: the demonstration's.",
+        group=group,
+    )
+    define("output", str, "results/model_card", "Folder to write.", group=group)
+
+
 if __name__ == "__main__":
+    _define_flags()
     run(main)

@@ -81,6 +81,7 @@ class _HelpFlag(flags.BooleanFlag):
 
     def parse(self, argument):
         if self._parse(argument):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # --help | head
             print(self._text())
             sys.exit(0)
 
