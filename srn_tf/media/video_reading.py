@@ -82,6 +82,8 @@ class Video:
                 s for s in self._container.streams.video if not s.disposition.value & _COVER
             )
             self.stream = next(pictures)
+            if self.stream.codec_context is None:
+                raise ValueError("its codec is not known here")
         # What FFmpeg does not understand ends in one of many exceptions.
         except Exception as error:
             self._file.close()

@@ -364,6 +364,10 @@ def test_what_is_no_video_of_one_file_is_refused(tmp_path):
     (tmp_path / "concat.mp4").write_text(f"ffconcat version 1.0\nfile {inner}\n")
     os.mkfifo(tmp_path / "pipe.mp4")
     assert stat.S_ISFIFO((tmp_path / "pipe.mp4").stat().st_mode)
+    content = make_video(tmp_path / "codec.mkv").read_bytes()
+    (tmp_path / "codec.mkv").write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/AVC"))
+    with pytest.raises(InputError, match=r"codec\.mkv .* its codec is not known"):
+        deblur(tmp_path / "codec.mkv", tmp_path / "out" / "out.mp4")
     make_video(tmp_path / "stream.mp4", muxer="mpegts")
     with pytest.raises(InputError, match=r"stream\.mp4 .* none of MP4, QuickTime, Matroska"):
         deblur(tmp_path / "stream.mp4", tmp_path / "out" / "out.mp4")
