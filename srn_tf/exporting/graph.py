@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -82,7 +83,9 @@ def write_tflite(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
     path = os.path.join(folder, FORMATS["tflite"].file)
     with open(path, "wb") as file:
         file.write(content)
-    runner = tf.lite.Interpreter(path).get_signature_runner("serving_default")
+    with warnings.catch_warnings():  # that a package of its own will take its place
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated", UserWarning)
+        runner = tf.lite.Interpreter(path).get_signature_runner("serving_default")
     return lambda images: runner(**{INPUT: images})[OUTPUT]
 
 
