@@ -13,14 +13,14 @@ from pair_folders import write_pairs
 from srn_tf.media.images import write_image
 
 pytestmark = pytest.mark.skipif(
-    tuple(map(int, tf.__version__.split(".")[:2])) < (2, 16), reason="it says nothing"
+    tuple(map(int, tf.__version__.split(".")[:2])) < (2, 16), reason="an earlier TensorFlow"
 )
 PROGRESS = ("deblurring:", "scoring:")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Training pairs, a test pair, a photograph and, in run/, a run of one step."""
+    """Training pairs, a test pair, a photograph and, in runs/SS, a run of one step."""
     folder = tmp_path_factory.mktemp("quiet")
     write_pairs(folder / "data", [(16, 16)] * 2)
     write_pairs(folder / "tested", [(16, 16)])
