@@ -131,15 +131,14 @@ def _deblur(
 def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: VideoOptions) -> None:
     start, stop = options.frames or (0, sys.maxsize)
     total = min(video.expected, stop) - start
-    number, shift = -1, None
+    number, shift = start - 1, None
     waiting: collections.deque[concurrent.futures.Future] = collections.deque()
     bar = tqdm.tqdm(total=total if total > 0 else None, unit="frame")
     with bar, _thread() as reading, _thread() as writing:
-        for item in _ahead(video.contents(with_others=options.frames is None), reading):
+        contents = video.contents(start=start, with_others=options.frames is None)
+        for item in _ahead(contents, reading):
             if isinstance(item, Frame):
                 number += 1
-                if number < start:
-                    continue
                 if number >= stop:
                     break
                 if shift is None:

@@ -125,11 +125,15 @@ class Video:
         self._container.close()
         self._file.close()
 
-    def contents(self, *, with_others: bool = False) -> Iterator[Frame | av.Packet]:
-        """All frames, and between them the packets of `others`, in the order of the file."""
+    def contents(self, *, start: int = 0, with_others: bool = False) -> Iterator[Frame | av.Packet]:
+        """All frames, and between them the packets of `others`, in the order of the file.
+
+        The first `start` frames are decoded, as nothing else tells how many they are, but neither
+        made into arrays nor given.
+        """
         with open(self.path, "rb") as file:
             cut_off = is_cut_off(file)
-        errors, last = 0, None
+        errors, number, last = 0, 0, None
         has_alpha = self.stream.metadata.get("alpha_mode") == "1"  # of WebM, in a layer of its own
         streams = [self.stream, *(self.others if with_others else [])]
         packets = self._container.demux(*streams)
@@ -160,10 +164,12 @@ class Video:
                 pts = frame.pts
                 if last and (pts is None or pts <= last.pts):
                     pts = last.pts + last.duration
-                if last:  # containers know how long a frame is shown when the next one comes
+                if number > start:  # containers know how long a frame is shown by the next one
                     yield last._replace(duration=pts - last.pts)
-                last = Frame(self._picture(frame), pts or 0, frame.duration or self._tick())
-        if last:
+                image = self._picture(frame) if number >= start else None
+                last = Frame(image, pts or 0, frame.duration or self._tick())
+                number += 1
+        if number > start:
             yield last
         if cut_off:
             self.damage = "it ends early (truncated?)"
