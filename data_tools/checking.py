@@ -7,9 +7,8 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import tqdm
-
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.progress import progress
 from srn_tf.data import PairFiles
 from srn_tf.media.images import read_rgb
 
@@ -37,7 +36,7 @@ def check_pairs(
         faults.append(f"{title}: {len(files)} images instead of {expected}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         checked = pool.map(_fault, files)
-        faults += filter(None, tqdm.tqdm(checked, "decoding", len(files), unit="pair"))
+        faults += filter(None, progress(checked, "decoding", len(files), "pair"))
     print(*faults, sep="\n", end="\n" if faults else "")
     if faults:
         plural = "s" if len(faults) > 1 else ""

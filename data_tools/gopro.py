@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
-import tqdm
 from absl import flags
 
 from data_tools.rendering import SUBSETS
@@ -24,6 +23,7 @@ from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import reading
 from srn_tf.common.flags import define
+from srn_tf.common.progress import progress
 from srn_tf.media.images import read_rgb
 
 HOMEPAGE = "https://seungjunnah.github.io/Datasets/gopro"
@@ -156,9 +156,7 @@ def _decode(data_dir: Path, paths: list[str]) -> tuple[tuple[int, int] | None, l
             return error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(
-            tqdm.tqdm(pool.map(size_or_error, paths), "decoding", len(paths), unit="image")
-        )
+        results = list(progress(pool.map(size_or_error, paths), "decoding", len(paths)))
     sizes = collections.Counter(result for result in results if isinstance(result, tuple))
     common = sizes.most_common(1)[0][0] if sizes else None
     problems = []

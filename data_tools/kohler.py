@@ -9,11 +9,10 @@ headers of the files are read. `srn_tf.evaluation.kohler` says which names are e
 
 from __future__ import annotations
 
-from tqdm import tqdm
-
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.flags import define
+from srn_tf.common.progress import progress
 from srn_tf.evaluation.kohler import SOURCE, KohlerImage, survey_kohler
 from srn_tf.media.images import image_size
 
@@ -35,7 +34,7 @@ def check_kohler(data_dir: str) -> tuple[list[str], list[str]]:
     """
     images, missing = survey_kohler(data_dir)
     rows, faults = [], [f"{name} is missing" for name in missing]
-    for image in tqdm(images, desc="checking", unit="image", leave=False):
+    for image in progress(images, "checking"):
         try:
             rows.append(_row(image))
         except InputError as error:

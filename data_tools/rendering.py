@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tqdm
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
 from srn_tf.common.folders import locked
+from srn_tf.common.progress import progress
 from srn_tf.media.images import write_image
 
 GAMMA = 2.2
@@ -93,6 +93,6 @@ def render_folder(
         ThreadPoolExecutor(4) as pool,
     ):
         done = pool.map(lambda job: render(temporary, job), jobs)
-        for _ in tqdm.tqdm(done, "pairs", len(jobs), unit="pair"):
+        for _ in progress(done, "rendering", len(jobs), "pair"):
             pass
         (temporary / settings_file.name).write_text(json.dumps(settings, indent=2) + "\n")

@@ -25,7 +25,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import tqdm
 from absl import flags
 
 from data_tools.rendering import write_pair
@@ -34,6 +33,7 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, reading, write_json
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside, locked
+from srn_tf.common.progress import progress
 from srn_tf.media.containers import is_video
 from srn_tf.media.images import is_image, read_rgb
 from srn_tf.media.video_reading import Video
@@ -229,7 +229,7 @@ def _frames(path: Path) -> Iterator[np.ndarray]:
 
 def _frames_of_folder(folder: Path) -> Iterator[np.ndarray]:
     shape = None
-    for path in tqdm.tqdm(_images(folder), folder.name, unit="frame"):
+    for path in progress(_images(folder), folder.name, unit="frame"):
         frame = read_rgb(path)
         shape = shape or frame.shape
         if frame.shape != shape:
@@ -243,7 +243,7 @@ def _frames_of_folder(folder: Path) -> Iterator[np.ndarray]:
 def _frames_of_video(path: Path) -> Iterator[np.ndarray]:
     video = Video(path)
     try:
-        frames = tqdm.tqdm(video.contents(), path.name, video.expected or None, unit="frame")
+        frames = progress(video.contents(), path.name, video.expected or None, "frame")
         for number, frame in enumerate(frames):
             if not number and frame.image.dtype != np.uint8:
                 print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)

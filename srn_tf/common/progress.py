@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import tqdm
 
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 class Progress:
-    """A bar or lines for a job of `total` units; to be used with `with`.
+    """A bar or lines for a job of `total` units.
+
+    To be used with `with`, which also says when it begins and ends; for a part of another job with
+    `contextlib.closing`, which does not.
 
     Args:
       description: what is being done, "caching 11.6 GB".
@@ -42,8 +45,7 @@ class Progress:
         bar: bool = True,
     ):
         is_terminal = sys.stderr.isatty()
-        # tqdm counts also where it shows nothing, unless it is disabled.
-        self._lines = lines and not is_terminal
+        self._lines = lines and not is_terminal and total != initial
         self._bar = tqdm.tqdm(
             desc=description,
             total=total,
@@ -51,7 +53,7 @@ class Progress:
             initial=initial,
             unit_scale=scale,
             leave=False,
-            disable=not (bar and is_terminal),
+            disable=not (bar and is_terminal) or total == initial,
         )
         self._description, self._total, self._unit = description, total, unit
         self._format = tqdm.tqdm.format_sizeof if scale else str
@@ -68,8 +70,8 @@ class Progress:
 
     def __exit__(self, kind, *_) -> None:
         self.close()
-        seconds = tqdm.tqdm.format_interval(time.monotonic() - self._began)
-        self._say(f"{self._count()} in {seconds}" + (", not finished" if kind else ""))
+        taken = duration(time.monotonic() - self._began)
+        self._say(f"{self._count()} in {taken}" + (", not finished" if kind else ""))
 
     def update(self, units: int = 1, note: str = "") -> None:
         """Tells that `units` more are done; `note` stands behind the bar."""
@@ -96,7 +98,7 @@ class Progress:
         if self._total is None or not new:
             return ""
         left = (now - self._began) / new * (self._total - self._done)
-        return f", left {tqdm.tqdm.format_interval(max(left, 0))}"
+        return f", left {duration(max(left, 0))}"
 
     def _say(self, words: str) -> None:
         if self._lines:
@@ -115,6 +117,12 @@ def progress(
             shown.update()
 
 
-def say(line: str) -> None:
-    """Prints a line on stdout without tearing a bar."""
-    tqdm.tqdm.write(line)
+def duration(seconds: float) -> str:
+    """In words: "02:05", "3 days 01:02:05"."""
+    days, rest = divmod(int(seconds), 24 * 3600)
+    return f"{days} day{'s' * (days > 1)} " * (days > 0) + tqdm.tqdm.format_interval(rest)
+
+
+def say(line: str, file: TextIO | None = None) -> None:
+    """Prints a line, by default on stdout, without tearing a bar."""
+    tqdm.tqdm.write(line, file)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
-import tqdm
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.folders import joined_inside
+from srn_tf.common.progress import progress
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.predictions import find_predictions
 from srn_tf.evaluation.score_log import PREDICTIONS, WEIGHTS, ScoreLog
@@ -82,7 +82,7 @@ class Network(Source):
         if len(todo) < len(files):
             print(f"{len(files) - len(todo)} of {len(files)} images are deblurred already")
         warm_sizes = set()
-        for image, path in tqdm.tqdm(todo, desc="deblurring", unit="image", disable=not todo):
+        for image, path in progress(todo, "deblurring"):
             blurred = read_rgb(image.blurred)
             try:
                 if image.size not in warm_sizes:  # the first run of a size prepares kernels, memory

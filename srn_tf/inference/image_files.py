@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-import tqdm
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular
 from srn_tf.common.folders import files_below
+from srn_tf.common.progress import progress, say
 from srn_tf.media.images import (
     MAX_MEGAPIXELS,
     SUFFIXES,
@@ -119,10 +119,10 @@ def deblur_files(deblurrer: Deblurrer, planned: Plan, options: ImageOptions) -> 
       RunError: some failed; the message names each.
     """
     failures = list(planned.unreadable)
-    for job in tqdm.tqdm(planned.jobs, unit="image"):
+    for job in progress(planned.jobs, "deblurring"):
         try:
             for note in deblur_file(deblurrer, job, options):
-                tqdm.tqdm.write(note, sys.stderr)
+                say(note, sys.stderr)
         except (InputError, RunError, OSError) as error:
             failures.append(str(error))
     if planned.left_out:

@@ -13,6 +13,7 @@ because a strided convolution of a shifted crop would sample other pixels.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.progress import Progress
 from srn_tf.network.model import WIDTHS, ScaleNet, ScaleRecurrentNet
 from srn_tf.network.resize import halve
 from srn_tf.network.upsampling import REACH
@@ -146,14 +147,9 @@ class TiledNetwork:
             if self._on_progress is not None:
                 self._on_progress(done / total)
 
-        with tqdm.tqdm(
-            total=total,
-            desc="tiles",
-            unit="px",
-            unit_scale=True,
-            leave=False,
-            disable=not self._show_progress or len(tiles[0]) == 1,
-        ) as bar:
+        shown = self._show_progress and len(tiles[0]) > 1
+        bar = Progress("tiles", total, "pixel", scale=True, lines=shown, bar=shown)
+        with contextlib.closing(bar):
             for level in reversed(range(self.variant.scales)):
                 # Popped, so that no image is held longer than needed.
                 result = self._run_scale(level, pyramid.pop(), tiles[level], result, advance)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-import tqdm
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import reason, written_beside
+from srn_tf.common.progress import Progress
 from srn_tf.media.containers import CODECS, CONTAINERS
 from srn_tf.media.video_reading import MAX_MEGAPIXELS, Frame, Video
 from srn_tf.media.video_writing import VideoWriter, count_frames
@@ -133,7 +133,7 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
     total = min(video.expected, stop) - start
     number, shift = start - 1, None
     waiting: collections.deque[concurrent.futures.Future] = collections.deque()
-    bar = tqdm.tqdm(total=total if total > 0 else None, unit="frame")
+    bar = Progress("deblurring", total if total > 0 else None, "frame")
     with bar, _thread() as reading, _thread() as writing:
         contents = video.contents(start=start, with_others=options.frames is None)
         for item in _ahead(contents, reading):

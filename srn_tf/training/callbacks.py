@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from srn_tf.common.files import written_beside
 from srn_tf.common.keras import keras
-from srn_tf.common.progress import Progress, say
+from srn_tf.common.progress import Progress, duration, say
 from srn_tf.training.devices import sum_over_workers, worker
 from srn_tf.weights.run_folder import Checkpoints
 
@@ -171,7 +170,7 @@ class RunLog(AtSteps):
         if step > self.start_step + 1:  # the first step also builds the graph
             self.all_seconds += self.seconds
             per_step = self.all_seconds / (step - self.start_step - 1)
-            left = tqdm.tqdm.format_interval(per_step * (self.total_steps - step))
+            left = duration(per_step * (self.total_steps - step))
         scales = " ".join(f"{v:.4f}" for name, v in row.items() if name.startswith("loss_scale"))
         if "loss_adversarial" in row:
             scales += f", adversarial {row['loss_adversarial']:.3f}"
