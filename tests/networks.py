@@ -1,4 +1,4 @@
-"""Networks for tests whose pictures are lively: fresh weights give nearly constant ones."""
+"""Networks for tests: lively ones, as pictures of fresh weights are nearly constant, and a tiny."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from srn_tf.common.keras import keras
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import get_variant
 from srn_tf.weights.run_folder import checkpoint_folder, write_config
+
+# As few operations as a network can have, for tests of what surrounds it: starting a training costs
+# mostly the tracing of its graph.
+TINY = dataclasses.replace(
+    get_variant("SR-EDRB1"), name="tiny", scales=1, recurrent="conv", published=None
+)
 
 
 def lively_model(variant: str, **fields) -> ScaleRecurrentNet:

@@ -24,7 +24,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "caches": ["CACHES"],
         "frames": ["input_error", "read_pair"],
         "order": ["steps_per_epoch"],
-        "pairs": ["Pair", "PairFiles", "digests", "find_pairs", "hold_out", "sized_pairs"],
+        "pairs": [
+            "Pair",
+            "PairFiles",
+            "digests",
+            "find_pairs",
+            "fingerprint",
+            "hold_out",
+            "sized_pairs",
+        ],
         "pipeline": ["TrainingBatches"],
     },
 )

@@ -130,15 +130,20 @@ def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]
     return kept, [pair for pair in pairs if pair.sequence in chosen]
 
 
+def fingerprint(name: str, size: tuple[int, int], files: Iterable[Path]) -> list:
+    """By what a pair is known, wherever it lies: name, size in pixels, sizes of the files."""
+    return [name, *size, *(path.stat().st_size for path in files)]
+
+
 def digests(pairs: Sequence[Pair]) -> dict[str, str]:
     """What a set of pairs is, wherever it lies: "100 pairs, 3f2a..." for each sequence by name.
 
-    The digest is of the names and the sizes in pixels and in bytes; it knows no path or time.
+    The digest is of their fingerprints; it knows no path or time.
     """
     parts: dict[str, list] = {}
     for pair in pairs:
-        sizes = [path.stat().st_size for path in (pair.blurred, pair.sharp)]
-        parts.setdefault(pair.sequence, []).append([pair.name, *pair.size, *sizes])
+        row = fingerprint(pair.name, pair.size, (pair.blurred, pair.sharp))
+        parts.setdefault(pair.sequence, []).append(row)
     found = {}
     for sequence, rows in sorted(parts.items()):
         digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -3,7 +3,9 @@
 results.csv    image, sequence, the metrics, seconds; one row per image, the last row is the mean
 baseline.csv   the same for the blurred images themselves
 sequences.md   the table that is also printed: means per sequence
-summary.json   all means, and what was evaluated on what
+summary.json   all means, and what was evaluated on what; of a run also on what its checkpoint was
+               selected ("selected_on": "nothing" for the latest), and of the best how many of those
+               images are among the scored ("selected_on_and_scored": 0 is as it should be)
 
 In the rows of means, `sequence` tells what they are means of. `seconds` is the time of the network
 for one image, empty where the predictions were made elsewhere. An image that equals the truth has

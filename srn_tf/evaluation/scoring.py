@@ -21,10 +21,10 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import tqdm
-
 from srn_tf.common.errors import InputError
 from srn_tf.common.folders import locked
+from srn_tf.common.progress import progress
+from srn_tf.data import fingerprint
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 from srn_tf.evaluation.score_log import ScoreLog
@@ -68,6 +68,7 @@ def evaluate_run(
         "checkpoint": checkpoint,
         "step": model.restored_step,
         "trained_on": trained_on,
+        **_selection(run_dir, benchmark, checkpoint),
     }
     output = output or run_output(run_dir, benchmark.tag, checkpoint)
     source = Network(Deblurrer(model), weights.hexdigest(), benchmark, about)
@@ -140,6 +141,27 @@ def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
     return trained_on
 
 
+def _selection(run_dir: str | Path, benchmark: Benchmark, checkpoint: str) -> dict:
+    """On what the checkpoint was selected; warns when that is scored here as well."""
+    if checkpoint != "best":
+        return {"selected_on": "nothing"}
+    selected_on = (read_config(run_dir).get("data") or {}).get("selected_on")
+    if not isinstance(selected_on, list):
+        return {"selected_on": "unknown"}
+    scored = [fingerprint(i.name, i.size, (i.blurred, *i.truth)) for i in benchmark.images]
+    shared = sum(image in scored for image in selected_on)
+    if shared:
+        print(
+            f"warning: {shared} of the images on which {run_dir} selected its best checkpoint are "
+            "scored here: that flatters it",
+            file=sys.stderr,
+        )
+    return {
+        "selected_on": f"{len(selected_on)} held-out training images",
+        "selected_on_and_scored": shared,
+    }
+
+
 def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
     """Makes what predictions are missing, scores them and writes the results into `output`.
 
@@ -205,14 +227,8 @@ class _Scoring:
 
     def wait(self) -> None:
         """Returns when all are scored; raises what the first failure raised."""
-        bar = tqdm.tqdm(
-            as_completed(self.futures.values()),
-            desc="scoring",
-            total=len(self.futures),
-            unit="image",
-            disable=not self.futures,
-        )
-        for future in bar:
+        done = as_completed(self.futures.values())
+        for future in progress(done, "scoring", len(self.futures)):
             future.result()
 
     def _score(self, image: BenchmarkImage, prediction: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.options import checked_fields
-from srn_tf.data import digests
+from srn_tf.data import digests, fingerprint
 from srn_tf.network.variants import Variant
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.dataset import RunData
@@ -62,8 +62,9 @@ def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
     """What config.json keeps of data and first weights; compared with what it holds already.
 
     Returns:
-      Keys "data" (how many pairs and what those of each sequence are, and which sequences are held
-      out) and "first_weights" (a digest of those of --init_from, or None).
+      Keys "data" (how many pairs and what those of each sequence are, which sequences are held out,
+      and on which of their images the best checkpoint is selected) and "first_weights" (a digest of
+      those of --init_from, or None).
 
     Raises:
       InputError: the run folder was made with other pairs or weights; the message says which.
@@ -73,6 +74,7 @@ def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
         "pairs": len(data.train),
         "sequences": digests(data.train),
         "held_out": sorted({pair.sequence for pair in data.held_out}),
+        "selected_on": [fingerprint(p.name, p.size, (p.blurred, p.sharp)) for p in data.held_out],
     }
     if "data" in before:
         _check_same_pairs(run_dir, before["data"].get("sequences", {}), now["sequences"])

@@ -97,6 +97,7 @@ def test_a_run_is_evaluated_by_the_pngs_that_it_saves(benchmark, data, run_dir, 
     assert summary["data_dir"] == str(data)
     assert (summary["split"], summary["blur_subset"]) == ("test", "blur")
     assert (summary["variant"], summary["checkpoint"]) == ("SR-EDRB1", "best")
+    assert summary["selected_on"] == "unknown"  # this run folder does not tell
     assert summary["images"] == 3
     assert "cores" in summary["device"]
     assert summary["versions"]["tensorflow"] == tf.__version__

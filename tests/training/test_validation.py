@@ -1,24 +1,22 @@
 """A validation never costs a step, and the best checkpoint is chosen on no test image."""
 
-import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
+from networks import TINY
 from pair_folders import write_pairs
 
 from srn_tf.common.errors import InputError, OutOfMemory
 from srn_tf.data import find_pairs, hold_out
+from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
 from srn_tf.training.validation import TrainedDeblurrer
 from srn_tf.weights.run_folder import checkpoint_steps, load_model
-
-TINY = dataclasses.replace(
-    get_variant("SR-EDRB1"), name="tiny", scales=1, recurrent="conv", published=None
-)
 
 
 def sequences(root):
@@ -49,7 +47,7 @@ def test_a_run_that_finds_no_memory_to_validate_does_all_its_steps(tmp_path, mon
     assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [20, 15, 10, 5]
 
 
-def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path):
+def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, capsys):
     data = sequences(tmp_path / "data")
     # A pair without blur, whose PSNR is infinite, ends no validation.
     (data / "train/blur/b_000002.png").write_bytes((data / "train/sharp/b_000002.png").read_bytes())
@@ -58,6 +56,20 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path):
     content = json.loads((run_dir / "config.json").read_text())["data"]
     assert (content["held_out"], list(content["sequences"])) == (["b"], ["a", "c"])
     assert load_model(run_dir, "best").restored_step in (1, 2)
+
+    def selection(checkpoint, split):
+        summary = evaluate_run(run_dir, PairedBenchmark(data, split), checkpoint=checkpoint)
+        return summary["selected_on"], summary.get("selected_on_and_scored")
+
+    shutil.copytree(data / "train", data / "test")
+    for path in (data / "test").glob("*/b_*"):
+        path.unlink()
+    best = "2 held-out training images"
+    assert selection("latest", "test") == ("nothing", None)
+    assert selection("best", "test") == (best, 0)
+    assert "warning" not in capsys.readouterr().err
+    assert selection("best", "train") == (best, 2)
+    assert "2 of the images on which" in capsys.readouterr().err
 
 
 def test_memory_that_does_not_suffice_leads_to_smaller_tiles(monkeypatch):
