@@ -5,13 +5,13 @@ and OpenCV read when they are imported get a default here, before; your own sett
 
 - oneDNN's convolutions are turned on. TensorFlow leaves them off on older CPUs, although they make
   training 1.5 times faster there.
-- TensorFlow's start-up messages are turned off. On a machine without a GPU they look like errors;
-  what a run computes on is said by the commands themselves. TF_CPP_MIN_LOG_LEVEL=0 shows them.
+- TensorFlow says errors only. What a run computes on is said by the commands themselves;
+  TF_CPP_MIN_LOG_LEVEL=0 shows everything.
 - OpenCV's warnings about broken files are turned off: the commands name such files themselves.
 """
 
 import os
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")

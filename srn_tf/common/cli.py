@@ -88,12 +88,13 @@ class _HelpFlag(flags.BooleanFlag):
 
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
-    """Keeps to itself what TensorFlow says while it is imported; after an error it is shown.
+    """Keeps to itself what TensorFlow says while it starts; after an error it is shown.
 
-    TensorFlow 2.16 and later say so on file descriptor 2, whatever the log level. Where the user
-    sets TF_CPP_MIN_LOG_LEVEL to see its messages, nothing is held back.
+    On file descriptor 2 it says, as errors or whatever the log level, that libraries are registered
+    twice and that there is no GPU. Where the user sets TF_CPP_MIN_LOG_LEVEL to see its messages,
+    nothing is held back.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") not in ("2", "3"):
         yield
         return
     sys.stderr.flush()
@@ -102,6 +103,8 @@ def starting() -> Iterator[None]:
         os.dup2(said.fileno(), 2)
         try:
             yield
+            if "tensorflow" in sys.modules:
+                sys.modules["tensorflow"].config.list_physical_devices()  # looks for GPUs
         except BaseException:
             said.seek(0)
             os.write(stderr, said.read())

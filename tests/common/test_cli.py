@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
+
+from srn_tf.common.cli import starting
 
 COMMAND = r'''
 """A command that fails as it is told.
@@ -86,6 +89,23 @@ def assert_one_line(result, *words):
 def test_success_is_status_0(call):
     result = call("--count=3")
     assert (result.returncode, result.stdout, result.stderr) == (0, "done 3\n", "")
+
+
+def test_only_what_is_said_while_tensorflow_starts_is_held_back(capfd):
+    with starting():
+        os.write(2, b"no GPU\n")
+    tf.print("a real error", output_stream=tf.compat.v1.logging.error)
+    said = capfd.readouterr().err
+    assert "a real error" in said
+    assert "no GPU" not in said
+
+    def fail():
+        os.write(2, b"the reason\n")
+        raise ImportError
+
+    with pytest.raises(ImportError), starting():
+        fail()
+    assert capfd.readouterr().err == "the reason\n"
 
 
 HELP = """\
