@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import tqdm
-
+from srn_tf.common.progress import duration
 from srn_tf.data.caches import disk_cache_path, gigabytes
+from srn_tf.data.frames import decoded
 from srn_tf.training.callbacks import read_metrics
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy, prepare_gpus
@@ -21,7 +21,7 @@ _STEPS = 5  # of which the first also builds the graph
 
 
 def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> None:
-    """Tries data, steps, a validation and a checkpoint; predicts time and disk; writes nothing.
+    """Tries all pairs, steps, a validation, a checkpoint; predicts time and disk; writes nothing.
 
     The disk and device caches are not made: the trial reads image files.
 
@@ -42,9 +42,12 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(config, trial, Path(folder) / "run", make_strategy(options.strategy))
+        for _ in decoded(run.data.train, "reading all pairs once"):
+            pass
         fit(run)
-        print(_prediction(run, options))
-    print(f"dry run: everything works; nothing was written to {run_dir}")
+        if run.is_chief:
+            print(_prediction(run, options))
+            print(f"dry run: everything works; nothing was written to {run_dir}")
 
 
 def _prediction(run: Run, options: RunOptions) -> str:
@@ -64,7 +67,7 @@ def _prediction(run: Run, options: RunOptions) -> str:
     disk = checkpoint * (options.keep_checkpoints + bool(run.data.held_out))
     lines = [
         f"{1 / per_step:.3g} steps/s with --cache=none, of which {waiting:.0%} waits for data",
-        f"{steps} steps and {validations} validations: {_duration(seconds)}",
+        f"{steps} steps and {validations} validations: {duration(seconds)}",
         f"checkpoints: {gigabytes(disk)}",
     ]
     if options.cache == "disk":
@@ -73,8 +76,3 @@ def _prediction(run: Run, options: RunOptions) -> str:
         there = "is there" if place.exists() else "will be made"
         lines.append(f"disk cache: {gigabytes(3 * pixels)}, {place} {there}")
     return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    days, rest = divmod(int(seconds), 24 * 3600)
-    return f"{days} days " * (days > 0) + tqdm.tqdm.format_interval(rest)
