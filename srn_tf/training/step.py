@@ -87,7 +87,6 @@ class Trainer(keras.Model):
         self._losses_and_gradients = tf.function(
             self._compute_losses_and_gradients, jit_compile=jit_compile, reduce_retracing=True
         )
-        self._look = tf.function(self._latch_and_weights)
 
     def inference_net(self) -> ScaleRecurrentNet:
         """The network whose weights are meant for inference."""
@@ -138,7 +137,7 @@ class Trainer(keras.Model):
           NonFiniteWeights: an update has made weights that are not finite.
           NonFiniteStep: a loss or gradient was not finite; nothing has changed since.
         """
-        latch, weights_are_finite = self._look().numpy()
+        latch, weights_are_finite = self._latch_and_weights().numpy()
         if not weights_are_finite:
             raise NonFiniteWeights(int(self.step.numpy()))
         if latch:
@@ -269,6 +268,7 @@ class Trainer(keras.Model):
             average.assign(average * decay + weight * (1 - decay))
 
     def _latch_and_weights(self) -> tf.Tensor:
+        # Not a graph: to build one takes longer than all the calls of a short run.
         kept = [*self.net.variables, *self.optimizer.variables]
         kept += self.average.variables if self.average is not None else []
         kept += self.adversary.kept if self.adversary is not None else []

@@ -228,30 +228,24 @@ def command(workplace, *arguments):
 
 @pytest.fixture(scope="module")
 def ablated(workplace):
-    """SS trained and scored, then a kill while the next network is at work."""
-    arguments = command(workplace, f"--output={workplace}/out", "--variants=SS,SR-EDRB3")
-    process = commands.start("experiments.ablation", *arguments)
-    before = commands.wait_for(process, "SR-EDRB3: network 2 of 2")
-    process.kill()
-    process.communicate()
-    assert "SS: network 1 of 2" in before
-    stamp = (workplace / "out/runs/SS/checkpoints/step-1.index").stat().st_mtime_ns
-    status, output = commands.run("experiments.ablation", *arguments)
-    assert status == 0, output
-    return workplace, stamp, output
+    """SS trained and scored, then the same command with one more network."""
+    arguments = command(workplace, f"--output={workplace}/out")
+    for variants in ("SS", "SS,SR-EDRB1"):
+        status, output = commands.run("experiments.ablation", *arguments, f"--variants={variants}")
+        assert status == 0, output
+    return workplace, output
 
 
 def test_finished_networks_are_not_trained_again(ablated):
-    workplace, stamp, output = ablated
-    assert "SS is finished: 1 of 1 steps are done" in output
-    assert (workplace / "out/runs/SS/checkpoints/step-1.index").stat().st_mtime_ns == stamp
+    assert "SS is finished: 1 of 1 steps are done" in ablated[1]
+    assert "SR-EDRB1: network 2 of 2" in ablated[1]
 
 
 def test_all_networks_are_trained_with_one_recipe_and_scored(ablated):
-    workplace, _, output = ablated
+    workplace, output = ablated
     body = {row[0]: row for row in rows_of(workplace / "out/table1.md")[1:]}
     assert list(body) == list(PAPER)
-    for name in ("SS", "SR-EDRB3"):
+    for name in ("SS", "SR-EDRB1"):
         config = json.loads((workplace / f"out/runs/{slug(name)}/config.json").read_text())
         training = config["training"]
         assert (training["decay_steps"], training["seed"], training["batch_size"]) == (1, 0, 1)

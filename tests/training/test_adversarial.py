@@ -1,21 +1,17 @@
 """The adversarial loss: the discriminator, both sides' gradients, and what a checkpoint keeps."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from networks import TINY
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
-from srn_tf.network.variants import VARIANTS
 from srn_tf.training.adversarial import Discriminator
 from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.step import make_trainer
 
-# One scale and one block: the crops have to be large.
-TINY = dataclasses.replace(VARIANTS["SR-EDRB1"], name="tiny", scales=1, published=None)
 WEIGHT = 0.01
 
 
@@ -99,6 +95,7 @@ def fit(trainer, images, steps):
     trainer.check()
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_checkpoint_brings_both_sides_back_and_a_run_without_holds_neither(tmp_path, images):
     trainer = trainer_for(adversarial=WEIGHT)
     before = trainer.adversary.discriminator.get_weights()

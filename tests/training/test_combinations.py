@@ -1,25 +1,24 @@
 """Every option of a run goes with every other: pairs of values, from training to the export.
 
 The rows cover every pair of values of the options (a covering array, which the first test checks),
-so that no two options meet for the first time on a user's machine. `make test` runs the rows that
-meet mixed precision, where combinations have failed; `make test-robust` runs all.
+so that no two options meet for the first time on a user's machine. `make test` runs a row for each
+type of 16 bits, where combinations have failed; `make test-robust` runs all.
 """
 
 import dataclasses
 import itertools
 
-import numpy as np
 import pytest
 from pair_folders import write_pairs
 
-from srn_tf.evaluation.metrics import psnr
+from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.exporting.folder import export
-from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.media.images import read_rgb
 from srn_tf.network.variants import get_variant
 from srn_tf.training import adversarial, configuration
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.run import train
+from srn_tf.training.devices import make_strategy
+from srn_tf.training.run import fit, open_run, train
 from srn_tf.weights.run_folder import checkpoint_steps
 
 VALUES = {
@@ -32,17 +31,17 @@ VALUES = {
     "adversarial": (0.0, 0.1),
 }
 ROWS = [
-    ("none", "none", 0.9, 1, "none", False, 0.1),
-    ("none", "disk", 0.0, 1, "none", True, 0.0),
-    ("none", "device", 0.0, 2, "mirrored", False, 0.1),
-    ("float16", "none", 0.0, 1, "none", True, 0.1),
-    ("float16", "disk", 0.9, 1, "mirrored", False, 0.1),
-    ("float16", "device", 0.0, 2, "none", False, 0.0),
+    ("none", "none", 0.9, 1, "none", True, 0.0),
+    ("none", "disk", 0.0, 1, "mirrored", True, 0.1),
+    ("none", "device", 0.9, 2, "mirrored", False, 0.0),
+    ("float16", "none", 0.0, 1, "mirrored", False, 0.1),
+    ("float16", "disk", 0.0, 2, "none", False, 0.0),
+    ("float16", "device", 0.9, 1, "none", True, 0.0),
     ("bfloat16", "none", 0.0, 2, "mirrored", False, 0.0),
-    ("bfloat16", "disk", 0.9, 2, "none", True, 0.0),
-    ("bfloat16", "device", 0.9, 1, "mirrored", True, 0.1),
+    ("bfloat16", "disk", 0.9, 1, "none", False, 0.1),
+    ("bfloat16", "device", 0.0, 2, "none", True, 0.1),
 ]
-QUICK = [3, 6, 8]
+QUICK = [4, 7]
 
 TINY = dataclasses.replace(get_variant("SR-EDRB1"), name="tiny", scales=2, published=None)
 
@@ -67,7 +66,10 @@ def numbered(rows):
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     write_pairs(folder, [(24, 32)] * 4)
-    (folder / "test").symlink_to(folder / "train")
+    for path in folder.glob("train/*/00000[12].png"):
+        target = folder / "test" / path.relative_to(folder / "train")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(path)
     return folder
 
 
@@ -95,18 +97,16 @@ def test_a_run_validates_saves_resumes_reports_and_serves(data, tmp_path, capsys
         **given,
     }
     run_dir = tmp_path / "run"
-    for steps in (1, 2):
-        train(config, RunOptions(max_steps=steps, **options), run_dir)
+    strategy = make_strategy(options["strategy"])
+    fit(open_run(config, RunOptions(max_steps=1, **options), run_dir, strategy))
+    train(config, RunOptions(max_steps=2, **options), run_dir)
     said = capsys.readouterr().out
     assert checkpoint_steps(run_dir / "checkpoints") == [2, 1]
     assert "step 2: validation on 2 images" in said
     assert "steps 1 to 2" in said
-    # What the run says of itself at its end is what every other command makes of it.
-    deblurrer = Deblurrer.from_run_dir(run_dir)
-    found = []
-    for path in sorted((data / "test/blur").iterdir())[::3]:
-        blurred, sharp = read_rgb(path), read_rgb(data / "test/sharp" / path.name)
-        found.append(psnr(deblurrer(blurred), sharp))
-    reported = [line.split()[1] for line in said.splitlines() if line.startswith("deblurred ")]
-    assert float(reported[-1]) == pytest.approx(np.mean(found), abs=0.006)
-    assert export(run_dir, tmp_path / "exported") <= 1  # gray level
+    # What the run says of itself at its end is what the other commands make of it.
+    reported = [line.split()[1:] for line in said.splitlines() if line.startswith("deblurred ")]
+    mean = evaluate_run(run_dir, PairedBenchmark(data))["mean"]
+    assert reported == [[f"{mean['psnr']:.2f}", f"{mean['ssim_matlab']:.4f}"]]
+    if config.ema_decay:  # an export reads weights as an evaluation does: that takes time enough
+        assert export(run_dir, tmp_path / "exported") <= 1  # gray level

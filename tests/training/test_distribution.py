@@ -1,7 +1,12 @@
 """Several devices and several workers compute what one computes."""
 
+import dataclasses
+import os
 import socket
+import sys
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import commands
 import numpy as np
@@ -13,15 +18,16 @@ from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
 
-STEPS = 5
+STEPS = 3
+# With a state between scales, whose gradients are clipped.
+TINY = dataclasses.replace(get_variant("SR-EDRB1"), name="tiny", scales=2, published=None)
+OPTIONS = {"max_steps": STEPS, "checkpoint_every": 1, "keep_checkpoints": 10, "validate_every": 2}
 FLAGS = {
     "variant": "SR-EDRB1",
     "batch_size": "4",
     "crop_size": "32",
     "decay_steps": "1000",
-    "learning_rate": "1e-3",
     "checkpoint_every": "1",
-    "keep_checkpoints": "10",
     "log_every": "1",
 }
 
@@ -33,22 +39,22 @@ def data(tmp_path_factory):
     return folder
 
 
-def start_run(run_dir, data, environment=None, **changes):
-    flags = {**FLAGS, "data_dir": data, "run_dir": run_dir, **changes}
-    arguments = (f"--{name}={value}" for name, value in flags.items())
-    return commands.start("srn_tf.train", *arguments, **(environment or {}))
+def run(data, run_dir, strategy="auto"):
+    """Three steps with a validation."""
+    config = TrainingConfig(
+        TINY, str(data), batch_size=4, crop_size=16, decay_steps=1000, learning_rate=1e-3
+    )
+    train(config, RunOptions(strategy=strategy, **OPTIONS), run_dir)
 
 
-def start_workers(run_dir, data, **changes):
+def start_workers(start):
+    """Two processes that `start(environment)` starts."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
         for one in sockets:
             one.bind(("localhost", 0))
         ports = [one.getsockname()[1] for one in sockets]
-    return [
-        start_run(run_dir, data, commands.worker_environment(ports, index), **changes)
-        for index in range(2)
-    ]
+    return [start(commands.worker_environment(ports, index)) for index in range(2)]
 
 
 def finish(process):
@@ -84,33 +90,28 @@ def assert_same_run(run_dir, expected):
 @pytest.fixture(scope="module")
 def one_process(data, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "one"
-    status, output = finish(start_run(run_dir, data, max_steps=STEPS))
-    assert status == 0, output
+    run(data, run_dir, "none")
     return run_dir
 
 
 def test_two_workers_equal_one_process(data, one_process, tmp_path):
-    processes = start_workers(tmp_path / "two", data, max_steps=STEPS)
-    for process in processes:
+    folders = os.pathsep.join(str(folder) for folder in Path(__file__).parents[:2])
+
+    def start(environment):
+        folder = str(tmp_path / "two")
+        return commands.start(
+            Path(__file__).stem, str(data), folder, PYTHONPATH=folders, **environment
+        )
+
+    for process in start_workers(start):
         status, output = finish(process)
         assert status == 0, output
     assert_same_run(tmp_path / "two", one_process)
 
 
 def test_two_mirrored_devices_equal_one_process(data, one_process, tmp_path):
-    config = TrainingConfig(
-        get_variant("SR-EDRB1"),
-        str(data),
-        batch_size=4,
-        crop_size=32,
-        decay_steps=1000,
-        learning_rate=1e-3,
-    )
-    options = RunOptions(
-        max_steps=STEPS, strategy="mirrored", checkpoint_every=1, keep_checkpoints=10
-    )
     assert len(tf.config.list_logical_devices("CPU")) == 2
-    train(config, options, tmp_path / "two")
+    run(data, tmp_path / "two", "mirrored")
     assert_same_run(tmp_path / "two", one_process)
 
 
@@ -118,15 +119,25 @@ def test_two_mirrored_devices_equal_one_process(data, one_process, tmp_path):
 @pytest.mark.parametrize("victim", [0, 1])
 def test_killing_a_worker_ends_the_other_and_both_resume(data, tmp_path, victim):
     run_dir = tmp_path / "run"
-    processes = start_workers(run_dir, data, max_steps=100_000, validate_every=0)
+
+    def start(environment, **changes):
+        flags = {**FLAGS, "data_dir": data, "run_dir": run_dir, **changes}
+        arguments = (f"--{name}={value}" for name, value in flags.items())
+        return commands.start("srn_tf.train", *arguments, **environment)
+
+    processes = start_workers(partial(start, max_steps=100_000, validate_every=0))
     commands.wait_for(processes[0], "step 4/")
     processes[victim].kill()
     status, output = finish(processes[1 - victim])
     assert status == 1, output
     assert "another worker is gone" in output
     processes[victim].communicate()
-    again = start_workers(run_dir, data, max_steps=12)
+    again = start_workers(partial(start, max_steps=12))
     results = [finish(process) for process in again]
     assert [status for status, _ in results] == [0, 0], results
     assert "steps 0 to" not in results[0][1]
     assert "is finished: 12 steps" in results[0][1]
+
+
+if __name__ == "__main__":  # one of the workers
+    run(*sys.argv[1:])

@@ -10,11 +10,11 @@ import commands
 import numpy as np
 import pytest
 import tensorflow as tf
+from networks import TINY
 
 from data_tools.scenes import make_demo
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.data import TrainingBatches
-from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
 from srn_tf.training.step import Trainer
@@ -170,9 +170,7 @@ def poisoned(monkeypatch, victim):
 
 
 def tiny_config(data):
-    return TrainingConfig(
-        get_variant("SR-EDRB1"), str(data), batch_size=2, crop_size=32, decay_steps=20
-    )
+    return TrainingConfig(TINY, str(data), batch_size=2, crop_size=16, decay_steps=20)
 
 
 @pytest.mark.parametrize("log_every", [1, 6])
