@@ -7,12 +7,12 @@ adversarial.py     the discriminator, and the losses of both sides
 optimizer.py       Adam and the decay of the learning rate
 step.py            one training step: crop, gradients, the clip norm, the update
 devices.py         GPUs and workers
-dataset.py         which pairs are trained on, validated on, reported on
+splits.py          which pairs are trained on, validated on, reported on
 beginning.py       the weights and states at the start, or after a resume
 identity.py        whether a run folder belongs to the run that is asked for
 callbacks.py       checks, log, checkpoints, the end on a signal
 validation.py      whole images while training; the best checkpoint
-waiting.py         how long training waits for its data
+data_wait.py       how long training waits for its data
 interruptions.py   errors: what is saved and what is said
 report.py          scores, picture and curves at the end
 run.py             a run: opened, fitted, reported

@@ -14,7 +14,7 @@ from srn_tf.common.options import checked_fields
 from srn_tf.data import digests, fingerprint
 from srn_tf.network.variants import Variant
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.dataset import RunData
+from srn_tf.training.splits import RunData
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
 _WRITTEN = ("checkpoints", "metrics.csv", "curves.png", "comparison.png")

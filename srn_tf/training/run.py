@@ -18,11 +18,11 @@ from srn_tf.data import TrainingBatches
 from srn_tf.training.beginning import new_trainer, restore, saved, weights
 from srn_tf.training.callbacks import Checkpointing, FiniteCheck, RunLog, StopOnSignals
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.dataset import RunData, find_run_data
 from srn_tf.training.devices import describe_devices, make_strategy, prepare_gpus, worker
 from srn_tf.training.identity import check_same_configuration, identity
 from srn_tf.training.interruptions import steps_saved_and_errors_explained
 from srn_tf.training.report import CURVES, plot_curves, report
+from srn_tf.training.splits import RunData, find_run_data
 from srn_tf.training.step import Trainer
 from srn_tf.training.validation import TrainedDeblurrer, Validation
 from srn_tf.weights.run_folder import (

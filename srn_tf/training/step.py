@@ -20,9 +20,9 @@ from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.resize import image_pyramid
 from srn_tf.training.adversarial import Adversary
 from srn_tf.training.configuration import TrainingConfig
+from srn_tf.training.data_wait import Waiting
 from srn_tf.training.losses import mean_psnr, multi_scale_loss, total_variation_loss
 from srn_tf.training.optimizer import make_optimizer, make_schedule
-from srn_tf.training.waiting import Waiting
 
 Logs = dict[str, tf.Tensor]
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import tensorflow as tf
 
 from srn_tf.training.callbacks import RunLog, read_metrics
-from srn_tf.training.waiting import Waiting
+from srn_tf.training.data_wait import Waiting
 
 
 def test_a_line_is_written_at_the_first_step_every_few_and_at_the_end(tmp_path, capsys):
