@@ -155,7 +155,7 @@ def test_what_deblur_refuses_is_refused_with_its_line(tmp_path, visit):
     for name, line in {
         "large.png": "large.png has 1.0 megapixels, more than --max_megapixels=1",
         "clip.gif": "clip.gif: no image here (known are .png, ",
-        "text.png": "text.png is none of PNG, JPEG",
+        "text.png": "text.png is not a readable image: none of PNG, JPEG",
     }.items():
         page = visit()
         drop(page, tmp_path / name)
