@@ -15,14 +15,14 @@ import numpy as np
 from data_tools.scenes import shake_path, transforms
 
 # Kinds of paths and their shares. What hands do is smooth over the time of an exposure.
-PATHS = {"shake": 0.4, "smooth": 0.2, "line": 0.2, "arc": 0.1, "walk": 0.05, "tremor": 0.05}
-MOSTLY, MOSTLY_SHARE = (1.5, 12), 0.65  # lengths of paths in pixels, evenly in their logarithm
-STRONG = (8, 26)  # of the others, evenly
+PATHS = {"shake": 0.35, "smooth": 0.3, "line": 0.2, "arc": 0.1, "walk": 0.03, "tremor": 0.02}
+MOSTLY, MOSTLY_SHARE = (1.5, 12), 0.75  # lengths of paths in pixels, evenly in their logarithm
+STRONG = (8, 24)  # of the others, evenly
 SAMPLES = (7, 51)  # along a path, in odd numbers, N in proportion to 1 / N
 FEW_SAMPLES, FEW_SHARE = (7, 13), 0.7  # of the demonstration's paths; GoPro's windows
 TURNING = 0.4  # share with roll and zoom
 ROLL, ZOOM = 0.02, 0.006  # greatest scale of the two for a path of STRONG[0] + 7 pixels
-NOISE = JPEG = 0.2  # shares
+NOISE = JPEG = 0.35  # shares
 READ_NOISE, SHOT_NOISE = (0.2, 2.5), (0, 3.0)  # standard deviations in gray levels, shot at white
 QUALITY = (70, 95)
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)

@@ -181,15 +181,17 @@ def read_all(checkpoint: tf.train.Checkpoint, objects: dict, path: str) -> None:
         Keras 3 has made them.
     """
     status = checkpoint.read(path).expect_partial()
+    said: list[str] = []
     try:
         status.assert_existing_objects_matched()
     except AssertionError as error:
-        missing = _VARIABLE.findall(str(error)) or [str(error).splitlines()[0]]
-    else:
-        nets = {name: one for name, one in objects.items() if isinstance(one, keras.Model)}
-        missing = [name for key, net in nets.items() for name in _not_read(net, f"{key}/", path)]
+        # Ten of them at most, and any ten: of networks we know all, in their order.
+        said = sorted(_VARIABLE.findall(str(error))) or [str(error).splitlines()[0]]
+    nets = {name: one for name, one in objects.items() if isinstance(one, keras.Model)}
+    missing = [name for key, net in nets.items() for name in _not_read(net, f"{key}/", path)]
+    missing = missing or said
     if missing:
-        few = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
+        few = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(f"checkpoint {path} holds no values for {few}: it is of another network")
 
 
