@@ -1,4 +1,4 @@
-"""A test set of three small images, and reading what an evaluation wrote."""
+"""A test set of three small images, a network for it, and reading what an evaluation wrote."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def table(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+class Halver:
+    """Stands in for a network; knows what it was called with."""
+
+    def __init__(self, divisor: int = 2):
+        self.divisor = divisor
+        self.calls: list[bytes] = []
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        self.calls.append(image.tobytes())
+        return image // self.divisor

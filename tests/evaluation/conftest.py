@@ -1,8 +1,12 @@
-"""A small test set on disk, and predictions of it."""
+"""A small test set on disk, predictions of it, and networks to evaluate on it."""
 
 import pytest
+from networks import lively_model, write_run
 from scored_images import NAMES, pixels, place
 
+from srn_tf.evaluation import sources
+from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.scoring import evaluate
 from srn_tf.media.images import write_image
 
 
@@ -19,3 +23,33 @@ def predictions(tmp_path):
     for name in NAMES:
         write_image(tmp_path / f"predictions/{name}.png", pixels(name, "sharp") // 2)
     return tmp_path / "predictions"
+
+
+@pytest.fixture
+def benchmark(data):
+    return PairedBenchmark(data)
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def run(benchmark, output):
+    """Evaluates a stand-in in `output`: the same each time but for the arguments."""
+
+    def run(network, weights="the same", scored=benchmark, into=output):
+        return evaluate(sources.Network(network, weights, scored, {}), scored, into)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lively_model("SR-EDRB1")
+
+
+@pytest.fixture
+def run_dir(model, tmp_path):
+    return write_run(model, tmp_path / "run")

@@ -1,7 +1,6 @@
-"""Evaluation: what is scored and written, and what an interrupted one has done already."""
+"""Evaluation: what is scored and what is written."""
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -9,16 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import lively_model, write_run
-from scored_images import NAMES, pixels, place, png, psnr_of, table
+from scored_images import NAMES, Halver, pixels, png, psnr_of, table
 
-from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.folders import locked
-from srn_tf.evaluation import sources
+from srn_tf.common.errors import RunError
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.metrics import ssim_matlab
 from srn_tf.evaluation.scoring import (
-    evaluate,
     evaluate_predictions,
     evaluate_run,
     evaluate_saved_model,
@@ -28,48 +23,6 @@ from srn_tf.exporting.graph import write_saved_model
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import write_image
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_folder
-
-
-class Halver:
-    """Stands in for a network; knows what it was called with."""
-
-    def __init__(self, divisor=2):
-        self.divisor = divisor
-        self.calls = []
-
-    def __call__(self, image):
-        self.calls.append(image.tobytes())
-        return image // self.divisor
-
-
-@pytest.fixture
-def benchmark(data):
-    return PairedBenchmark(data)
-
-
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def run(benchmark, output):
-    """Evaluates a stand-in in `output`: the same each time but for the arguments."""
-
-    def run(network, weights="the same", scored=benchmark, into=output):
-        return evaluate(sources.Network(network, weights, scored, {}), scored, into)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def model():
-    return lively_model("SR-EDRB1")
-
-
-@pytest.fixture
-def run_dir(model, tmp_path):
-    return write_run(model, tmp_path / "run")
 
 
 def test_a_run_is_evaluated_by_the_pngs_that_it_saves(benchmark, data, run_dir, model, capsys):
@@ -125,20 +78,6 @@ def test_an_export_scores_like_its_run(benchmark, run_dir, model, tmp_path, outp
     assert of_export["mean"]["psnr"] == pytest.approx(of_run["mean"]["psnr"], abs=1e-3)
 
 
-def test_other_weights_in_the_run_folder_start_the_evaluation_afresh(benchmark, run_dir, model):
-    evaluate_run(run_dir, benchmark)
-    output = run_dir / "evaluation/test-blur-latest"
-    first = png(output / f"predictions/{NAMES[0]}.png")
-    weights = model.get_weights()
-    try:
-        model.set_weights([0.9 * weight for weight in weights])
-        Checkpoints(checkpoint_folder(run_dir), {"net": model}, keep=2).save(2)
-    finally:
-        model.set_weights(weights)
-    assert evaluate_run(run_dir, benchmark)["step"] == 2
-    assert (png(output / f"predictions/{NAMES[0]}.png") != first).any()
-
-
 @pytest.mark.parametrize("subset", ["blur", "blur_gamma"])
 def test_scoring_the_blurred_images_gives_the_baseline(data, run, output, tmp_path, subset):
     benchmark = PairedBenchmark(data, blur_subset=subset)
@@ -179,88 +118,12 @@ def test_images_that_equal_the_truth_are_named_and_left_out_of_the_mean(
     assert evaluate_predictions(predictions, benchmark, output) == summary
 
 
-def test_predictions_may_change_between_two_evaluations(benchmark, predictions, output):
-    evaluate_predictions(predictions, benchmark, output)
-    write_image(predictions / f"{NAMES[0]}.png", pixels(NAMES[0], "blur"))
-    evaluate_predictions(predictions, benchmark, output)
-    rows = table(output / "results.csv")
-    for row, name, image in zip(rows, NAMES, [pixels(NAMES[0], "blur"), None, None]):
-        image = pixels(name, "sharp") // 2 if image is None else image
-        psnr = psnr_of(image, pixels(name, "sharp"))
-        assert float(row["psnr"]) == pytest.approx(psnr, abs=1e-6)
-        assert row["seconds"] == ""
-
-
-def test_an_interrupted_evaluation_goes_on_where_it_stopped(run, output, tmp_path, monkeypatch):
-    whole = run(Halver(), into=tmp_path / "whole")
-    save = sources.write_image
-
-    def killed_at_the_third(path, image):
-        if path.match(f"{NAMES[2]}.png"):
-            raise KeyboardInterrupt
-        save(path, image)
-
-    monkeypatch.setattr(sources, "write_image", killed_at_the_third)
-    with pytest.raises(KeyboardInterrupt):
-        run(Halver())
-    assert not (output / "results.csv").exists()
-    with (output / "scores.jsonl").open("a") as file:
-        file.write('{"image": "GOPR0002_11')  # what a kill leaves
-    monkeypatch.setattr(sources, "write_image", save)
-    network = Halver()
-    summary = run(network)
-    assert set(network.calls) == {pixels(NAMES[2], "blur").tobytes()}
-    assert {**summary["mean"], "seconds": 0} == {**whole["mean"], "seconds": 0}
-
-
 def test_an_image_that_the_network_fails_on_is_named(run):
     def diverged(image):
         raise RunError("the network's output is not finite")
 
     with pytest.raises(RunError, match=r"blur/\w+\.png: the network's output is not finite"):
         run(diverged)
-
-
-def test_a_finished_evaluation_computes_nothing(benchmark, run, monkeypatch):
-    summary = run(Halver())
-    monkeypatch.setattr(benchmark, "score", None)
-    assert run(None) == summary
-
-
-@pytest.mark.parametrize("damage", ["remove", "change"])
-def test_only_a_prediction_that_is_not_as_made_is_made_again(run, output, damage):
-    summary = run(Halver())
-    path = output / f"predictions/{NAMES[1]}.png"
-    path.unlink() if damage == "remove" else write_image(path, pixels(NAMES[1], "sharp"))
-    network = Halver()
-    assert run(network)["mean"]["psnr"] == summary["mean"]["psnr"]
-    assert set(network.calls) == {pixels(NAMES[1], "blur").tobytes()}
-
-
-def test_changed_ground_truth_is_scored_anew(data, run, tmp_path):
-    before = run(Halver())
-    write_image(data / place(NAMES[0], "sharp"), pixels("another", "sharp"))
-    after = run(None)
-    assert after["mean"]["psnr"] != before["mean"]["psnr"]
-    assert after["mean"]["psnr"] == run(Halver(), into=tmp_path / "fresh")["mean"]["psnr"]
-
-
-def test_scores_of_other_weights_are_never_mixed_in(run, output, tmp_path):
-    run(Halver(2), "two")
-    lines = (output / "scores.jsonl").read_text().splitlines()
-    summary = run(Halver(3), "three")
-    assert summary["mean"]["psnr"] == run(Halver(3), into=tmp_path / "alone")["mean"]["psnr"]
-    with (output / "scores.jsonl").open("a") as file:  # as if another had written here meanwhile
-        file.write("\n".join(lines[1:]) + "\n")
-    assert run(None, "three") == summary
-
-
-def test_a_folder_in_use_is_refused(run, output):
-    with (
-        locked(output),
-        pytest.raises(InputError, match=f"out is in use by process {os.getpid()}"),
-    ):
-        run(None)
 
 
 def test_the_time_is_that_of_a_warm_network(run, output):
@@ -276,121 +139,9 @@ def test_the_time_is_that_of_a_warm_network(run, output):
     assert all(0.02 <= float(row["seconds"]) < 0.4 for row in rows)
 
 
-def test_nothing_is_written_into_the_data(data, benchmark, predictions):
-    before = sorted(data.rglob("*"))
-    with pytest.raises(InputError, match="inside of the data"):
-        evaluate_predictions(predictions, benchmark, data / "test/out")
-    list_file = data / "list.txt"
-    list_file.write_text("".join(f"{place(n, 'sharp')} {place(n, 'blur')}\n" for n in NAMES))
-    images = PairedBenchmark(list_file)
-    list_file.unlink()
-    with pytest.raises(InputError, match="inside of the data"):
-        evaluate_predictions(data, images, (data / place(NAMES[0], "blur")).parent / "out")
-    assert sorted(data.rglob("*")) == before
-
-
-def test_a_list_cannot_make_predictions_overwrite_the_images(data, run, tmp_path):
-    # predictions/../../../SEQ/000001.png would be the blurred image itself.
-    folder = tmp_path / "lists/of/pairs"
-    folder.mkdir(parents=True)
-    sequence = NAMES[0].split("/")[0]
-    for name in ("blur", "sharp"):
-        write_image(tmp_path / f"{sequence}/{name}.png", pixels(NAMES[0], name))
-    line = f"../../../{sequence}/sharp.png ../../../{sequence}/blur.png\n"
-    (folder / "list.txt").write_text(line)
-    before = (tmp_path / f"{sequence}/blur.png").read_bytes()
-    output = tmp_path / "a/b"
-    run(Halver(), scored=PairedBenchmark(folder / "list.txt"), into=output)
-    assert (tmp_path / f"{sequence}/blur.png").read_bytes() == before
-    assert [path.relative_to(output).as_posix() for path in output.rglob("*.png")] == [
-        f"predictions/{sequence}/blur.png"
-    ]
-
-
-def test_a_prediction_is_never_written_over_an_input(benchmark, data, run, output):
-    (output / "predictions").mkdir(parents=True)
-    (output / "predictions/GOPR0001_07_00").symlink_to(data / "test/GOPR0001_07_00/blur")
-    with pytest.raises(InputError, match=r"leads out of|belongs to the data"):
-        run(None)
-    assert (png(data / place(NAMES[0], "blur")) == pixels(NAMES[0], "blur")).all()
-
-
-def test_an_evaluation_is_not_overwritten_by_the_scoring_of_its_own_predictions(
-    benchmark, run, output
-):
-    run(Halver())
-    with pytest.raises(InputError, match="choose another --output"):
-        evaluate_predictions(output / "predictions", benchmark, output)
-    assert len(list((output / "predictions").rglob("*.png"))) == 3
-
-
-@pytest.mark.parametrize("name", ["predictions/a.png", "results.csv", "summary.json"])
-def test_foreign_files_are_kept(run, output, name):
-    (output / name).parent.mkdir(parents=True)
-    (output / name).write_text("of somebody else")
-    with pytest.raises(InputError, match=r"not made by an evaluation: choose another --output"):
-        run(None)
-    assert (output / name).read_text() == "of somebody else"
-
-
-def test_an_evaluation_of_something_else_is_never_replaced(data, predictions, run, tmp_path):
-    run(Halver(), into=tmp_path / "run")
-    moved = shutil.copytree(data, tmp_path / "moved")
-    with pytest.raises(InputError, match="holds the evaluation of something else"):
-        run(None, scored=PairedBenchmark(moved), into=tmp_path / "run")
-    assert len(list((tmp_path / "run/predictions").rglob("*.png"))) == 3
-    output = tmp_path / "scored"
-    before = evaluate_predictions(predictions, PairedBenchmark(data), output)
-    other = shutil.copytree(predictions, tmp_path / "other")
-    with pytest.raises(InputError, match="choose another --output"):
-        evaluate_predictions(other, PairedBenchmark(data), output)
-    assert json.loads((output / "summary.json").read_text()) == before
-
-
 def test_the_default_output_of_predictions_is_below_the_working_folder(
     benchmark, predictions, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     evaluate_predictions(predictions, benchmark)
     assert Path("results/evaluation/predictions/test-blur/summary.json").exists()
-
-
-def tampered(line, **values):
-    return json.dumps({**json.loads(line), **values})
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda line: "",
-        lambda line: line[:-9],
-        lambda line: "[1, 2]",
-        lambda line: "[" * 100_000,
-        lambda line: tampered(line, image=3),
-        lambda line: tampered(line, image=["a"]),
-        lambda line: tampered(line, checksum="a"),
-        lambda line: tampered(line, scores=[1.0]),
-        lambda line: tampered(line, scores=None),
-        lambda line: tampered(line, baseline=[1.0, "a", 1.0]),
-        lambda line: tampered(line, scores=[1.0, float("nan"), 1.0]),
-        lambda line: tampered(line, seconds="fast"),
-        lambda line: tampered(line, device=3),
-    ],
-)
-def test_lines_that_are_none_of_ours_are_made_again(run, output, spoil):
-    summary = run(Halver())
-    log = output / "scores.jsonl"
-    head, *lines = log.read_text().splitlines()
-    log.write_text("\n".join([head, *map(spoil, lines)]) + "\n")
-    network = Halver()
-    assert run(network)["mean"]["psnr"] == summary["mean"]["psnr"]
-    assert len(set(network.calls)) == 3
-
-
-@pytest.mark.parametrize("head", ["", "a", "[]", "{}", '{"evaluation": 1}', "[" * 100_000])
-def test_a_log_of_something_else_is_kept(run, output, head):
-    output.mkdir()
-    (output / "scores.jsonl").write_text(f"{head}\n")
-    with pytest.raises(InputError, match=r"scores.jsonl is not the log of an evaluation"):
-        run(None)
-    assert (output / "scores.jsonl").read_text() == f"{head}\n"
