@@ -7,14 +7,11 @@ The photographs come with scikit-image, nothing is downloaded; training and test
 
 from __future__ import annotations
 
+from data_tools.flags import IMAGES, WHAT, define_folder, define_seed
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
-_WHAT, _IMAGES = "What to make", "Images"
-OUTPUT = define("output", str, None, "Folder to make.", group=_WHAT, required=True)
-OVERWRITE = define(
-    "overwrite", bool, False, "Replace a folder that holds anything else.", group=_WHAT
-)
+OUTPUT, OVERWRITE = define_folder()
 OPTIONS = (
     define(
         "camera",
@@ -22,22 +19,14 @@ OPTIONS = (
         "pan",
         "pan sweeps straight and nearly level, which a short training learns to undo; shake moves "
         "as a hand does.",
-        group=_WHAT,
+        group=WHAT,
         choices=("pan", "shake"),
     ),
-    define(
-        "seed",
-        int,
-        0,
-        "Seed of all random choices; the same seed, the same bytes.",
-        group=_WHAT,
-        least=0,
-        below=2**32,
-    ),
-    define("train_pairs", int, 240, "Number of training pairs.", group=_WHAT, least=1, most=10**6),
-    define("test_pairs", int, 9, "Number of test pairs.", group=_WHAT, least=1, most=10**6),
-    define("height", int, 256, "Height in pixels.", group=_IMAGES, least=16, most=2**13),
-    define("width", int, 320, "Width in pixels.", group=_IMAGES, least=16, most=2**13),
+    define_seed(),
+    define("train_pairs", int, 240, "Number of training pairs.", group=WHAT, least=1, most=10**6),
+    define("test_pairs", int, 9, "Number of test pairs.", group=WHAT, least=1, most=10**6),
+    define("height", int, 256, "Height in pixels.", group=IMAGES, least=16, most=2**13),
+    define("width", int, 320, "Width in pixels.", group=IMAGES, least=16, most=2**13),
 )
 
 

@@ -7,27 +7,18 @@
 
 from __future__ import annotations
 
+from data_tools.flags import IMAGES, WHAT, define_folder, define_seed
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
-_WHAT, _IMAGES = "What to make", "Images"
 PHOTOGRAPHS = define(
-    "photographs", list, None, "Folders of sharp photographs.", group=_WHAT, required=True
+    "photographs", list, None, "Folders of sharp photographs.", group=WHAT, required=True
 )
-OUTPUT = define("output", str, None, "Folder to make.", group=_WHAT, required=True)
+OUTPUT, OVERWRITE = define_folder()
 OPTIONS = (
-    define(
-        "seed",
-        int,
-        0,
-        "Seed of all random choices; the same seed, the same bytes.",
-        group=_WHAT,
-        least=0,
-        below=2**32,
-    ),
-    define("pairs", int, 4000, "Number of pairs.", group=_WHAT, least=1, most=10**6),
-    define("size", int, 256, "Height and width in pixels.", group=_IMAGES, least=32, most=2**13),
-    define("overwrite", bool, False, "Replace a folder that holds anything else.", group=_WHAT),
+    define_seed(),
+    define("pairs", int, 4000, "Number of pairs.", group=WHAT, least=1, most=10**6),
+    define("size", int, 256, "Height and width in pixels.", group=IMAGES, least=32, most=2**13),
 )
 
 
@@ -36,7 +27,7 @@ def main() -> None:
     from data_tools.starter_pairs import make_starter
 
     options = {flag.name: flag.value for flag in OPTIONS}
-    made = make_starter(PHOTOGRAPHS.value, OUTPUT.value, **options)
+    made = make_starter(PHOTOGRAPHS.value, OUTPUT.value, overwrite=OVERWRITE.value, **options)
     print(f"{OUTPUT.value} " + ("is written" if made else "already holds this data"))
 
 
