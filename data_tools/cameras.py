@@ -22,7 +22,6 @@ SAMPLES = (7, 51)  # along a path, in odd numbers, N in proportion to 1 / N
 FEW_SAMPLES, FEW_SHARE = (7, 13), 0.7  # of the demonstration's paths; GoPro's windows
 TURNING = 0.4  # share with roll and zoom
 ROLL, ZOOM = 0.02, 0.006  # greatest scale of the two for a path of STRONG[0] + 7 pixels
-NOISE = JPEG = 0.35  # shares
 READ_NOISE, SHOT_NOISE = (0.2, 2.5), (0, 3.0)  # standard deviations in gray levels, shot at white
 QUALITY = (70, 95)
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)
@@ -118,13 +117,13 @@ def expose(
     return np.clip(np.mean(images, axis=0), 0, 1)
 
 
-def as_taken(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """The file, uint8: values in [0, 1] with noise for a share, and for a share through JPEG."""
-    if generator.random() < NOISE:
+def as_taken(image: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """The file, uint8: values in [0, 1], for a share with noise, and for a share through JPEG."""
+    if generator.random() < share:
         read, shot = (generator.uniform(*scale) / 255 for scale in (READ_NOISE, SHOT_NOISE))
         image = image + generator.normal(size=image.shape) * np.sqrt(read**2 + shot**2 * image)
     image = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
-    if generator.random() < JPEG:
+    if generator.random() < share:
         quality = int(generator.integers(QUALITY[0], QUALITY[1] + 1))
         _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

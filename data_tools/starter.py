@@ -2,7 +2,7 @@
 
     python -m data_tools.starter --photographs=DIR,DIR --output=data/starter
 
-`data_tools.starter_pairs` says how they are made.
+`data_tools.starter_pairs` says how they are made, `data_tools.lessons` in which order they teach.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ PHOTOGRAPHS = define(
 )
 OUTPUT, OVERWRITE = define_folder()
 OPTIONS = (
+    define(
+        "lesson",
+        str,
+        "all",
+        "Cameras: nearly level and straight pans, straight lines in any direction, or all kinds.",
+        group=WHAT,
+        choices=("pans", "lines", "all"),
+    ),
     define_seed(),
     define("pairs", int, 4000, "Number of pairs.", group=WHAT, least=1, most=10**6),
     define("size", int, 256, "Height and width in pixels.", group=IMAGES, least=32, most=2**13),

@@ -4,7 +4,8 @@ The demonstration knows one camera, and a network that learned from it gains not
 Here path, length, number of samples, interpolation and the sum (of values or of light) are drawn
 anew for every pair; some cameras stand still, so that what is sharp stays sharp. Over some scenes
 an object moves on a path of its own, some are text and drawings; some blurred images carry sensor
-noise or were JPEGs. Most scenes keep their native colours.
+noise or were JPEGs. Most scenes keep their native colours. `data_tools.lessons` has the shares and
+simpler cameras to begin with.
 
 Pairs are rendered ahead, in lots of some thousands: PNGs of 256x256 are read faster than paths
 are rendered, and every step cuts a fresh window out of a pair. Each stage of a long training takes
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 
 from data_tools.cameras import INTERPOLATIONS, Layer, as_taken, camera_path, expose
+from data_tools.lessons import LESSONS, Lesson
 from data_tools.rendering import GAMMA, is_rendered, render_folder
 from data_tools.scenes import MARGIN, random_view, recolour, turn
 from srn_tf.common.errors import InputError
@@ -28,11 +30,7 @@ from srn_tf.media.images import is_image, read_rgb, write_image
 LONGEST_SIDE = 1600  # photographs are shrunk to this: few are sharp at full size
 SUBSETS = ("blur", "sharp")
 SETTINGS_FILE = "starter.json"
-LIGHT = 0.4  # share of the pairs that sum light; the following ones are shares, too
-STILL = 0.08
-OBJECT = DRAWING = 0.05
-RECOLOURED = 0.3
-GRAY = 0.05
+RECOLOURED, GRAY = 0.3, 0.05  # shares of the pairs
 ENOUGH_DETAIL, TRIES = 12, 6  # mean absolute Laplacian in gray levels; views tried for it
 
 
@@ -40,6 +38,7 @@ def make_starter(
     photographs: list[str | Path],
     output: str | Path,
     *,
+    lesson: str = "all",
     seed: int = 0,
     pairs: int = 4000,
     size: int = 256,
@@ -52,6 +51,7 @@ def make_starter(
 
     Args:
       photographs: folders; files in them that are no images are passed over.
+      lesson: a key of `LESSONS`.
       seed: non-negative.
       size: side of the square images, in pixels.
       overwrite: whether to replace a folder that holds anything else.
@@ -67,7 +67,7 @@ def make_starter(
         )
     files = photographs_in(photographs)
     names = [f"{path.parent.name}/{path.name}" for path in files]
-    settings = {"seed": seed, "pairs": pairs, "size": size, "photographs": names}
+    settings = {"lesson": lesson, "seed": seed, "pairs": pairs, "size": size, "photographs": names}
     settings_file = Path(output) / SETTINGS_FILE
     if is_rendered(settings_file, settings, len(SUBSETS) * pairs, overwrite):
         return False
@@ -75,7 +75,7 @@ def make_starter(
 
     def render(folder: Path, number: int) -> None:
         generator = np.random.default_rng([seed, number])
-        images = render_pair(scenes, number % len(scenes), size, generator)
+        images = render_pair(scenes, number % len(scenes), size, LESSONS[lesson], generator)
         for subset, image in zip(SUBSETS, images):
             write_image(folder / "train" / subset / f"{number:06d}.png", image)
 
@@ -108,26 +108,31 @@ def read_photograph(path: Path) -> np.ndarray:
 
 
 def render_pair(
-    scenes: list[np.ndarray], index: int, size: int, generator: np.random.Generator
+    scenes: list[np.ndarray],
+    index: int,
+    size: int,
+    lesson: Lesson,
+    generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The blurred and the sharp image, uint8 `[size, size, 3]`, of scene `index`."""
     size = (size, size)
     view = _view(scenes[index], size, generator)
-    if generator.random() < DRAWING:
+    if generator.random() < lesson.drawn:
         view = drawing(view, generator)
     if generator.random() < RECOLOURED:
         view = recolour(view, generator)
     elif generator.random() < GRAY:
         view = np.repeat(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    if generator.random() < STILL:
+    if generator.random() < lesson.still:
         sharp = view[MARGIN:-MARGIN, MARGIN:-MARGIN]
-        return as_taken(sharp / 255, generator), sharp
+        return as_taken(sharp / 255, lesson.noisy, generator), sharp
 
-    gamma = generator.uniform(GAMMA - 0.2, GAMMA + 0.2) if generator.random() < LIGHT else 1.0
+    is_light = generator.random() < lesson.light
+    gamma = generator.uniform(GAMMA - 0.2, GAMMA + 0.2) if is_light else 1.0
     interpolation = int(generator.choice(INTERPOLATIONS))
-    poses = camera_path(generator)
+    poses = lesson.path(generator)
     layers = [_layer(view, np.ones(view.shape[:2]), gamma, poses)]
-    if generator.random() < OBJECT:
+    if generator.random() < lesson.moving:
         other = _view(scenes[generator.integers(len(scenes))], size, generator)
         own_poses = camera_path(generator, len(poses))
         layers.append(_layer(other, _outline(other.shape[:2], generator), gamma, own_poses))
@@ -135,7 +140,7 @@ def render_pair(
     sharp, blurred = (
         expose(layers, taken, size, interpolation) ** (1 / gamma) for taken in ([middle], samples)
     )
-    return as_taken(blurred, generator), np.rint(255 * sharp).astype(np.uint8)
+    return as_taken(blurred, lesson.noisy, generator), np.rint(255 * sharp).astype(np.uint8)
 
 
 def _view(scene: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:

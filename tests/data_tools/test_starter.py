@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from data_tools.cameras import MOSTLY, SAMPLES, STRONG, Layer, camera_path, expose
+from data_tools.lessons import LESSONS
 from data_tools.scenes import MARGIN
 from data_tools.starter_pairs import make_starter
 from srn_tf.common.errors import InputError
@@ -55,6 +56,34 @@ def test_paths_pass_the_sharp_pose_in_the_middle_and_have_lengths_of_hands():
     # Not shifted against the sharp image, on average over paths.
     centroids = np.array([poses[:, :2].mean(axis=0) for poses in paths])
     assert np.abs(centroids.mean(axis=0)).max() < 3 * centroids.std() / np.sqrt(len(paths))
+
+
+@pytest.mark.parametrize(
+    ("lesson", "lengths", "spread"), [("pans", (4, 10), 0.12), ("lines", (2.5, 10), np.sqrt(1 / 2))]
+)
+def test_first_lessons_are_straight_and_steady_and_level_before_they_turn(lesson, lengths, spread):
+    generator = np.random.default_rng(0)
+    ends = []
+    for _ in range(400):
+        poses = LESSONS[lesson].path(generator)
+        steps = np.diff(poses[:, :2], axis=0)
+        np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), atol=1e-12)
+        assert len(poses) % 2 == 1
+        assert not poses[len(poses) // 2].any()
+        assert not poses[:, 2:].any()
+        ends.append(poses[-1, :2] - poses[0, :2])
+    length = np.linalg.norm(ends, axis=1)
+    assert lengths[0] <= length.min() < 1.05 * lengths[0]
+    assert 0.95 * lengths[1] < length.max() <= lengths[1]
+    # The mean square of the sine: spread**2 of small angles, a half of all directions.
+    assert np.mean((np.array(ends)[:, 1] / length) ** 2) == pytest.approx(spread**2, rel=0.2)
+
+
+def test_a_lesson_is_part_of_what_the_folder_holds(photographs, tmp_path):
+    make_starter([photographs], tmp_path / "one", lesson="pans", pairs=1, size=32)
+    assert not make_starter([photographs], tmp_path / "one", lesson="pans", pairs=1, size=32)
+    with pytest.raises(InputError, match="holds something else"):
+        make_starter([photographs], tmp_path / "one", lesson="lines", pairs=1, size=32)
 
 
 def test_exposure_is_the_mean_of_the_views_along_the_path():
