@@ -74,10 +74,10 @@ def stack_rows(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def plot_curves(run_dir: Path) -> None:
-    """Draws curves.png from metrics.csv: the loss of each scale and the gain over the input."""
+    """Draws curves.png from metrics.csv: losses, gains over the input, and the deep half's life."""
     rows = read_metrics(run_dir / "metrics.csv")
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(15, 4), layout="constrained")
+    left, right, deep = axes = figure.subplots(1, 3)
     for axis, prefix in ((left, "loss_scale"), (right, "gain_scale")):
         for name in (name for name in rows[0] if name.startswith(prefix)):
             scale = name[len(prefix) :]
@@ -88,7 +88,12 @@ def plot_curves(run_dir: Path) -> None:
     left.set(ylabel="mean squared error", yscale="log", title="Loss (Eq. 3)")
     # The loss differs more from batch to batch than training changes it; this difference does not.
     right.set(ylabel="PSNR minus that of the blurred input (dB)", title="Gain, same crops")
-    for axis in (left, right):
+    # Once this has fallen by powers of ten, the ReLUs above are shut and the deep half is lost.
+    steps, norms = _column(rows, "recurrent_gradient_norm")
+    deep.plot(steps, norms, label="before clipping")
+    has_module = max(norms, default=0) > 0
+    deep.set(yscale="log" if has_module else "linear", title="Gradient of the recurrent module")
+    for axis in axes:
         axis.set(xlabel="training step")
         axis.legend()
         axis.grid(alpha=0.3)
