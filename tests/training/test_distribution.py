@@ -83,8 +83,11 @@ def assert_same_run(run_dir, expected):
     gradients = [tensors(folder, 1, "optimizer/_variables") for folder in (run_dir, expected)]
     assert relative_difference(*gradients) < 1e-5
     weights = [tensors(folder, STEPS, "net") for folder in (run_dir, expected)]
-    assert relative_difference(*weights) < 1e-5
-    assert relative_difference(weights[0], tensors(expected, 1, "net")) > 1e-3  # it did move
+    moved = relative_difference(weights[0], tensors(expected, 1, "net"))
+    assert moved > 1e-3
+    # Adam makes a whole step of a gradient that is all rounding, in whichever direction that has:
+    # by how much this counts depends on the processor (6.6e-7 with AVX2, 1.5e-4 with AVX-512).
+    assert relative_difference(*weights) < moved / 50
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +98,7 @@ def one_process(data, tmp_path_factory):
 
 
 def test_two_workers_equal_one_process(data, one_process, tmp_path):
-    folders = os.pathsep.join(str(folder) for folder in Path(__file__).parents[:2])
+    folders = os.pathsep.join(str(folder) for folder in list(Path(__file__).parents)[:2])
 
     def start(environment):
         folder = str(tmp_path / "two")
