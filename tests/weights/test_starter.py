@@ -7,7 +7,13 @@ from commands import run
 from networks import lively_model, write_run
 
 from data_tools.rendering import mean_of_values, middle_frame
-from data_tools.scenes import PHOTOGRAPHS, render_frames, shake_path
+from data_tools.scenes import (
+    PHOTOGRAPHS,
+    load_photograph,
+    random_view,
+    render_frames,
+    shake_path,
+)
 from srn_tf.common.errors import InputError
 from srn_tf.inference import Deblurrer
 from srn_tf.media.images import read_image, write_image
@@ -72,14 +78,21 @@ def test_file_is_small_enough_for_a_wheel():
     assert FILE.with_name("MODEL_CARD.md").exists()
 
 
-def test_a_shaken_photograph_comes_back_sharper_and_a_sharp_one_stays(model):
-    assert "astronaut" in PHOTOGRAPHS["test"]  # not trained on
-    poses = 0.4 * shake_path(9, np.random.default_rng(1))
-    frames = render_frames(skimage.data.astronaut()[30:190, 150:310], poses)
-    blurred, sharp = mean_of_values(frames), middle_frame(frames)
+def test_shaken_photographs_come_back_sharper_and_sharp_ones_stay(model):
+    # The mean over photographs that were not trained on and over paths: with a curved path it is
+    # chance whether the middle, which is the truth, lies where the image says.
     deblurrer = Deblurrer(model)
-    assert psnr(deblurrer(blurred), sharp) > psnr(blurred, sharp) + 0.3
-    assert psnr(deblurrer(sharp), sharp) > 34
+    gains, kept = [], []
+    for i, name in enumerate(PHOTOGRAPHS["test"]):
+        for k in range(4):
+            generator = np.random.default_rng([i, k])
+            view = random_view(load_photograph(name), (144, 160), generator)
+            frames = render_frames(view, 0.25 * shake_path(9, generator))
+            blurred, sharp = mean_of_values(frames), middle_frame(frames)
+            gains.append(psnr(deblurrer(blurred), sharp) - psnr(blurred, sharp))
+        kept.append(psnr(deblurrer(sharp), sharp))
+    assert np.mean(gains) > 0.4
+    assert np.mean(kept) > 38
 
 
 def test_deblur_without_run_dir_takes_them_and_says_so(tmp_path):
