@@ -56,4 +56,5 @@ LESSONS = {
     "pans": Lesson(partial(straight_path, lengths=(4, 10), level=True), **_STRAIGHT),
     "lines": Lesson(partial(straight_path, lengths=(2.5, 10), level=False), **_STRAIGHT),
     "all": Lesson(camera_path, still=0.08, moving=0.05, drawn=0.05, light=0.4, noisy=0.35),
+    "noisy": Lesson(camera_path, still=0.08, moving=0.05, drawn=0.05, light=0.4, noisy=0.6),
 }

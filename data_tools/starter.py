@@ -20,9 +20,10 @@ OPTIONS = (
         "lesson",
         str,
         "all",
-        "Cameras: nearly level and straight pans, straight lines in any direction, or all kinds.",
+        "Cameras: nearly level and straight pans, straight lines in any direction, all kinds, or "
+        "all kinds with more noise.",
         group=WHAT,
-        choices=("pans", "lines", "all"),
+        choices=("pans", "lines", "all", "noisy"),
     ),
     define_seed(),
     define("pairs", int, 4000, "Number of pairs.", group=WHAT, least=1, most=10**6),

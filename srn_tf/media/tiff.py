@@ -45,7 +45,9 @@ def read(file: BinaryIO) -> Stored:
     alpha = page.extrasamples[0] if _extra_samples(page) and page.extrasamples else 0
     tag = page.tags.get(_ORIENTATION)
     file.seek(0)
-    _, exif, notes = parse_exif(file)
+    exif, notes = {}, ("the tags of a BigTIFF are not copied",)
+    if not tiff.is_bigtiff:
+        _, exif, notes = parse_exif(file)
     profile = page.tags.get(_PROFILE)
     icc = profile.value if profile is not None and isinstance(profile.value, bytes) else b""
     metadata = Metadata(exif, icc, alpha=int(alpha), notes=notes)

@@ -326,6 +326,15 @@ def test_exif_and_profile_are_copied_and_the_orientation_reset(tmp_path, suffix)
     )
 
 
+def test_tags_of_a_bigtiff_turn_it_and_are_said_to_be_lost(tmp_path):
+    tags = [(274, "H", 1, 6, True), (271, "s", 0, "Maker", True)]
+    content = tiff(RGB, bigtiff=True, photometric="rgb", extratags=tags)
+    (tmp_path / "in.tif").write_bytes(content)
+    photograph = read_photograph(tmp_path / "in.tif")
+    np.testing.assert_array_equal(photograph.image, np.rot90(RGB, -1))
+    assert photograph.metadata.notes == ("the tags of a BigTIFF are not copied",)
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_out_of_range_counts_as_one(tmp_path, orientation):
     (tmp_path / "in.jpg").write_bytes(photograph_of_a_camera(orientation))
