@@ -1,3 +1,20 @@
-"""Tools that make and check data folders; nothing in `srn_tf` imports them."""
+"""Tools that make and check data folders; nothing in `srn_tf` imports them.
+
+Commands that make data:
+
+demo.py          photographs that scikit-image ships under a moving camera, as GoPro lays them out
+synthesize.py    pairs from your own high-frame-rate video
+starter.py       pairs for the starter weights, from any sharp photographs
+starter_weights.py   packs the weights of a run folder for the package
+
+Commands that check a download: gopro.py, kohler.py, hide.py, realblur.py, reds.py.
+
+What they share:
+
+scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
+cameras.py, lessons.py, starter_pairs.py   cameras of many kinds, and in which order they teach
+checking.py      what is there, counted, decoded, compared in size
+flags.py         flags that makers of data have in common
+"""
 
 import srn_tf  # noqa: F401  (its defaults must stand before TensorFlow is imported)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments import runs
-from experiments.answers import QUESTIONS, Row, configuration, run_name, write_table
+from experiments.section3 import QUESTIONS, Row, configuration, run_name, write_table
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define

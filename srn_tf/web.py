@@ -54,14 +54,14 @@ def main() -> None:
         raise InputError(
             f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
         ) from None
-    from srn_tf.serving.workshop import Workshop, weights_here
+    from srn_tf.serving.worker import Worker, weights_here
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
     weights = RUN_DIR.value or weights_here()
-    workshop = Workshop(MAX_MEGAPIXELS.value)
+    worker = Worker(MAX_MEGAPIXELS.value)
     for run_dir in RUN_DIR.value or weights[:1]:
-        workshop.load(run_dir)
-    serve(workshop, weights, HOST.value, PORT.value)
+        worker.load(run_dir)
+    serve(worker, weights, HOST.value, PORT.value)
 
 
 script = partial(run, main)  # srn-web

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.serving.privacy import OnlyThisHost
 from srn_tf.serving.visits import Visits
-from srn_tf.serving.workshop import Workshop
+from srn_tf.serving.worker import Worker
 from srn_tf.weights.starter import NOTE, STARTER
 
 _TILES = [("automatic: about 1 GB of memory", 0), ("512", 512), ("256", 256), ("128", 128)]
@@ -37,11 +37,11 @@ footer { display: none !important; }
 """
 
 
-def serve(workshop: Workshop, weights: list[str], host: str, port: int) -> None:
+def serve(worker: Worker, weights: list[str], host: str, port: int) -> None:
     """Shows the page until the process is interrupted; what visitors brought is then removed.
 
     Args:
-      workshop: does the work.
+      worker: does the work.
       weights: run folders or "starter", to choose from; the first one is chosen.
       host: address to bind to.
       port: port to bind to.
@@ -53,7 +53,7 @@ def serve(workshop: Workshop, weights: list[str], host: str, port: int) -> None:
         # Gradio takes these from the environment. Its own start-up check must not go by a proxy.
         os.environ["GRADIO_TEMP_DIR"] = os.path.realpath(folder)
         os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), host]))
-        page = build_page(workshop, weights, Visits(Path(os.path.realpath(folder))))
+        page = build_page(worker, weights, Visits(Path(os.path.realpath(folder))))
         try:
             page.launch(
                 server_name=host,
@@ -64,7 +64,7 @@ def serve(workshop: Workshop, weights: list[str], host: str, port: int) -> None:
                 show_api=False,
                 quiet=True,
                 prevent_thread_lock=True,
-                max_file_size=int(workshop.max_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BYTES_BESIDE,
+                max_file_size=int(worker.max_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BYTES_BESIDE,
                 app_kwargs={"middleware": [Middleware(OnlyThisHost)]},
             )
         except OSError:
@@ -80,7 +80,7 @@ def serve(workshop: Workshop, weights: list[str], host: str, port: int) -> None:
             page.close(verbose=False)
 
 
-def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blocks:
+def build_page(worker: Worker, weights: list[str], visits: Visits) -> gr.Blocks:
     """The page, not yet served."""
     with gr.Blocks(
         title="Deblur a photograph", theme=_THEME, css=_CSS, analytics_enabled=False
@@ -88,7 +88,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
         gr.Markdown(
             "# Deblur a photograph\n"
             "Camera shake and motion are taken back as far as the weights have learned it. "
-            f"At most {workshop.max_megapixels:g} megapixels; removed when you close the page."
+            f"At most {worker.max_megapixels:g} megapixels; removed when you close the page."
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
@@ -149,7 +149,7 @@ def build_page(workshop: Workshop, weights: list[str], visits: Visits) -> gr.Blo
 
             progress(0, desc="Reading")
             try:
-                before, after, notes = workshop.deblur(
+                before, after, notes = worker.deblur(
                     path, run_dir, tile or None, None if halo < 0 else halo, report
                 )
             except (InputError, RunError, OSError) as error:

@@ -6,7 +6,7 @@ import pytest
 
 from srn_tf import web
 from srn_tf.common.errors import InputError
-from srn_tf.serving.workshop import weights_here
+from srn_tf.serving.worker import weights_here
 
 
 def test_a_missing_extra_is_named_with_its_remedy(monkeypatch):

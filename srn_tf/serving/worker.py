@@ -36,7 +36,7 @@ class Pictures(NamedTuple):
     notes: list[str]
 
 
-class Workshop:
+class Worker:
     """Deblurs one photograph at a time.
 
     Args:
