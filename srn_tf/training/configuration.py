@@ -119,6 +119,15 @@ class TrainingConfig:
         least=0,
         most=1e9,
     )
+    relative_loss: float = option(
+        float,
+        0.0,
+        "Count errors relative to the blurred input's, those below so many gray levels alike; 0 is "
+        "off, as in the paper.",
+        group=_RECIPE,
+        least=0,
+        most=255,
+    )
     total_variation: float = option(
         float,
         0.0,
@@ -272,10 +281,7 @@ class RunOptions:
         bool, False, "Take a GPU's memory as needed instead of all of it at once.", group=_MACHINE
     )
     deterministic: bool = option(
-        bool,
-        False,
-        "The same bits every time, also after a resume; slower on GPUs.",
-        group=_MACHINE,
+        bool, False, "The same bits every time, also resumed; slower on GPUs.", group=_MACHINE
     )
     dry_run: bool = option(
         bool,

@@ -10,7 +10,9 @@ from srn_tf.network.resize import image_pyramid
 _LEAST_ERROR = 1e-10  # mean squared: equal images have 100 dB, and no infinity enters a mean
 
 
-def multi_scale_loss(predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str) -> list[tf.Tensor]:
+def multi_scale_loss(
+    predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str, weights: tf.Tensor
+) -> list[tf.Tensor]:
     """The Euclidean loss of each scale (Eq. 3): the mean squared error, a scalar each.
 
     Their sum is the paper's loss; all its weights kappa are 1.
@@ -19,18 +21,37 @@ def multi_scale_loss(predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str) 
       predictions: of all scales, finest first.
       sharp: the ground truth at full size, halved for the coarser scales.
       rule: the network's resize rule, by which the targets are made too.
+      weights: `[B]`, of the images; the paper's are 1.
     """
     targets = image_pyramid(sharp, len(predictions), rule)
-    return [
-        tf.reduce_mean(tf.math.squared_difference(prediction, target))
-        for prediction, target in zip(predictions, targets)
-    ]
+    pairs = zip(predictions, targets)
+    return [tf.reduce_mean(weights * mean_squared_error(*pair)) for pair in pairs]
+
+
+def image_weights(blurred: tf.Tensor, sharp: tf.Tensor, floor: float) -> tf.Tensor:
+    """Weights `[B]` with which errors count in proportion to those of the blurred images.
+
+    Under Eq. 3 alone the strongly blurred images of a batch outweigh all others, and mildly blurred
+    ones may come out worse than they were.
+
+    Args:
+      floor: root mean squared error in gray levels, well below which blurred images count alike;
+        0 gives weights of 1.
+    """
+    if not floor:
+        return tf.ones(tf.shape(blurred)[:1])
+    return 1 / (mean_squared_error(blurred, sharp) + (floor / 255) ** 2)
+
+
+def mean_squared_error(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Of each image of the batch, `[B]`."""
+    return tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
 
 
 def mean_psnr(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Mean over the batch of the PSNR in dB of images in [0, 1]."""
-    errors = tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
-    return tf.reduce_mean(-10 / np.log(10) * tf.math.log(tf.maximum(errors, _LEAST_ERROR)))
+    errors = tf.maximum(mean_squared_error(images, others), _LEAST_ERROR)
+    return tf.reduce_mean(-10 / np.log(10) * tf.math.log(errors))
 
 
 def total_variation_loss(predictions: list[tf.Tensor]) -> tf.Tensor:

@@ -21,10 +21,8 @@ from srn_tf.network.resize import image_pyramid
 from srn_tf.training.adversarial import Adversary
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.data_wait import Waiting
-from srn_tf.training.losses import mean_psnr, multi_scale_loss, total_variation_loss
+from srn_tf.training.losses import image_weights, mean_psnr, multi_scale_loss, total_variation_loss
 from srn_tf.training.optimizer import make_optimizer, make_schedule
-
-Logs = dict[str, tf.Tensor]
 
 
 class NonFiniteStep(RunError):
@@ -217,7 +215,8 @@ class Trainer(keras.Model):
         adversary, logs = self.adversary, {}
         with tf.GradientTape(persistent=adversary is not None) as tape:
             predictions = self.net(blurred)
-            losses = multi_scale_loss(predictions, sharp, rule)
+            weights = image_weights(blurred, sharp, self.config.relative_loss)
+            losses = multi_scale_loss(predictions, sharp, rule, weights)
             loss = tf.add_n(losses)
             if self.config.total_variation:
                 loss += self.config.total_variation * total_variation_loss(predictions)

@@ -5,7 +5,7 @@ import numpy_ops
 import pytest
 import tensorflow as tf
 
-from srn_tf.training.losses import multi_scale_loss, total_variation_loss
+from srn_tf.training.losses import image_weights, multi_scale_loss, total_variation_loss
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,14 @@ def test_loss_of_each_scale_is_the_mean_squared_error_to_the_halved_target(
     halve = numpy_ops.RESIZE[rule][0]
     targets = [sharp, halve(sharp), halve(halve(sharp))]
     expected = [np.mean((a - b) ** 2) for a, b in zip(predictions, targets)]
-    np.testing.assert_allclose(multi_scale_loss(predictions, sharp, rule), expected, rtol=1e-5)
+    losses = multi_scale_loss(predictions, sharp, rule, tf.ones(len(sharp)))
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
 def test_loss_of_the_targets_themselves_is_zero(sharp):
     halved = numpy_ops.half_pixel_halve(sharp)
-    np.testing.assert_allclose(
-        multi_scale_loss([sharp, halved], sharp, "half_pixel"), 0, atol=1e-12
-    )
+    losses = multi_scale_loss([sharp, halved], sharp, "half_pixel", tf.ones(len(sharp)))
+    np.testing.assert_allclose(losses, 0, atol=1e-12)
 
 
 def test_total_variation_sums_neighbours_differences_per_element(predictions):
@@ -47,3 +47,14 @@ def test_total_variation_sums_neighbours_differences_per_element(predictions):
 
 def test_total_variation_of_flat_images_is_zero():
     assert total_variation_loss([tf.fill([1, 8, 8, 3], 0.7)]) == 0
+
+
+def test_errors_count_relative_to_those_of_the_blurred_image():
+    sharp = np.zeros([3, 4, 4, 3], np.float32)
+    errors = np.array([0.1, 0.01, 0.0], np.float32)[:, None, None, None]
+    weights = image_weights(sharp + errors, sharp, floor=2.55)  # that is 0.01
+    np.testing.assert_allclose(weights, [1 / 0.0101, 1 / 0.0002, 1 / 0.0001], rtol=1e-5)
+    (loss,) = multi_scale_loss([sharp + 2 * errors], sharp, "half_pixel", weights)
+    expected = np.mean([0.04 / 0.0101, 0.0004 / 0.0002, 0])
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_array_equal(image_weights(sharp + errors, sharp, floor=0), 1)
