@@ -24,7 +24,7 @@ STARTER = "starter"
 VARIANT = "SR-EDRB3"
 FILE = Path(__file__).with_name("starter.npz")
 NOTE = (
-    "starter weights: trained for an hour on rendered camera shake, they sharpen mild blur; "
+    "starter weights: trained for some hours on rendered shake, they sharpen mild blur; "
     "for more, train on GoPro (README) and pass --run_dir=RUN"
 )
 _STEPS = "steps"
