@@ -52,9 +52,10 @@ def straight_path(
 
 
 _STRAIGHT = {"still": 0, "moving": 0, "drawn": 0.04, "light": 0.3, "noisy": 0}
+_ALL = Lesson(camera_path, still=0.08, moving=0.05, drawn=0.05, light=0.4, noisy=0.35)
 LESSONS = {
     "pans": Lesson(partial(straight_path, lengths=(4, 10), level=True), **_STRAIGHT),
     "lines": Lesson(partial(straight_path, lengths=(2.5, 10), level=False), **_STRAIGHT),
-    "all": Lesson(camera_path, still=0.08, moving=0.05, drawn=0.05, light=0.4, noisy=0.35),
-    "noisy": Lesson(camera_path, still=0.08, moving=0.05, drawn=0.05, light=0.4, noisy=0.6),
+    "all": _ALL,
+    "noisy": _ALL._replace(noisy=0.6),
 }

@@ -44,9 +44,10 @@ def read(file: BinaryIO) -> Stored:
     _refuse_what_is_not_kept(page)
     alpha = page.extrasamples[0] if _extra_samples(page) and page.extrasamples else 0
     tag = page.tags.get(_ORIENTATION)
-    file.seek(0)
-    exif, notes = {}, ("the tags of a BigTIFF are not copied",)
-    if not tiff.is_bigtiff:
+    if tiff.is_bigtiff:  # which Pillow's EXIF does not read
+        exif, notes = {}, ("the tags of a BigTIFF are not copied",)
+    else:
+        file.seek(0)
         _, exif, notes = parse_exif(file)
     profile = page.tags.get(_PROFILE)
     icc = profile.value if profile is not None and isinstance(profile.value, bytes) else b""
