@@ -6,7 +6,7 @@ zoom, with N odd and the middle one zero, so that the middle sample is the sharp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -27,9 +27,15 @@ QUALITY = (70, 95)
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 
-def camera_path(generator: np.random.Generator, samples: int | None = None) -> np.ndarray:
-    """Poses `[N, 4]` of a random kind, length and number of samples (or `samples`)."""
-    kind = generator.choice(list(PATHS), p=list(PATHS.values()))
+def camera_path(
+    generator: np.random.Generator,
+    samples: int | None = None,
+    *,
+    kinds: Mapping[str, float] = PATHS,
+    lengths: tuple[float, float] = MOSTLY,
+) -> np.ndarray:
+    """Poses `[N, 4]` of a random kind, length (mostly in `lengths`) and N (or `samples`)."""
+    kind = generator.choice(list(kinds), p=list(kinds.values()))
     if samples is None:
         few = kind == "shake" and generator.random() < FEW_SHARE
         numbers = np.arange(*(FEW_SAMPLES if few else SAMPLES), 2)
@@ -37,7 +43,7 @@ def camera_path(generator: np.random.Generator, samples: int | None = None) -> n
         samples = int(generator.choice(numbers, p=1 / numbers / (1 / numbers).sum()))
     shifts = _shifts(kind, samples, generator)
     if generator.random() < MOSTLY_SHARE:
-        length = np.exp(generator.uniform(*np.log(MOSTLY)))
+        length = np.exp(generator.uniform(*np.log(lengths)))
     else:
         length = generator.uniform(*STRONG)
     poses = np.zeros((samples, 4))

@@ -17,6 +17,7 @@ import numpy as np
 from data_tools.cameras import camera_path
 
 STRAIGHT_SAMPLES = (7, 9, 11, 13, 17, 21)
+CURVES = {"smooth": 0.7, "arc": 0.15, "line": 0.15}  # kinds of `data_tools.cameras` and shares
 NEARLY_LEVEL = 0.12  # radians; standard deviation from the horizontal
 
 
@@ -58,4 +59,7 @@ LESSONS = {
     "lines": Lesson(partial(straight_path, lengths=(2.5, 10), level=False), **_STRAIGHT),
     "all": _ALL,
     "noisy": _ALL._replace(noisy=0.6),
+    "curves": _ALL._replace(
+        path=partial(camera_path, samples=27, kinds=CURVES, lengths=(4, 20)), still=0.04, noisy=0.8
+    ),
 }

@@ -20,10 +20,10 @@ OPTIONS = (
         "lesson",
         str,
         "all",
-        "Cameras: nearly level and straight pans, straight lines in any direction, all kinds, or "
-        "all kinds with more noise.",
+        "Cameras: nearly level and straight pans, straight lines in any direction, all kinds, all "
+        "kinds with more noise, or long smooth curves.",
         group=WHAT,
-        choices=("pans", "lines", "all", "noisy"),
+        choices=("pans", "lines", "all", "noisy", "curves"),
     ),
     define_seed(),
     define("pairs", int, 4000, "Number of pairs.", group=WHAT, least=1, most=10**6),

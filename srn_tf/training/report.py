@@ -85,7 +85,7 @@ def plot_curves(run_dir: Path) -> None:
             axis.plot(*_column(rows, name), label=label)
     if any("validation_gain" in row for row in rows):
         right.plot(*_column(rows, "validation_gain"), "ko-", label="validation images")
-    left.set(ylabel="mean squared error", yscale="log", title="Loss (Eq. 3)")
+    left.set(ylabel="loss", yscale="log", title="Loss (Eq. 3)")
     # The loss differs more from batch to batch than training changes it; this difference does not.
     right.set(ylabel="PSNR minus that of the blurred input (dB)", title="Gain, same crops")
     # Once this has fallen by powers of ten, the ReLUs above are shut and the deep half is lost.

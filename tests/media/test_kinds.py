@@ -9,35 +9,22 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+from image_files import (
+    DEEP,
+    GRAY,
+    GRAY_ALPHA,
+    RGB,
+    RGBA,
+    SMOOTH,
+    chunk,
+    pillow,
+    png,
+    tiff,
+    with_chunks,
+)
 
 from srn_tf.common.errors import InputError
 from srn_tf.media.images import image_size, read_image, read_photograph, write_image
-
-RNG = np.random.default_rng(0)
-GRAY, GRAY_ALPHA, RGB, RGBA = (
-    RNG.integers(0, 256, (37, 50, *channels), np.uint8) for channels in ((), (2,), (3,), (4,))
-)
-RGBA[:5, :, 3] = 0
-DEEP = {
-    name: image.astype(np.uint16) * 256 + image[::-1]
-    for name, image in (("gray", GRAY), ("gray alpha", GRAY_ALPHA), ("rgb", RGB), ("rgba", RGBA))
-}
-SMOOTH = np.add.outer(np.arange(64), np.arange(64))[..., None].astype(np.uint8) + np.uint8(
-    [0, 40, 80]
-)
-
-
-def tiff(image, **options):
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, image, **options)
-    return buffer.getvalue()
-
-
-def pillow(image, kind, mode=None, **options):
-    buffer = io.BytesIO()
-    image = PIL.Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    (image.convert(mode) if mode else image).save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def with_length(content, length):
@@ -171,25 +158,6 @@ def table():
     yield "jpeg with previews", several, np.asarray(PIL.Image.open(io.BytesIO(several)))
 
 
-def png(samples, depth, chunks=b""):
-    """A gray PNG of 1, 2 or 4 bits, without filters."""
-    bits = samples[..., None] >> np.arange(depth - 1, -1, -1) & 1
-    rows = np.packbits(bits.reshape(len(samples), -1), axis=1)
-    height, width = samples.shape
-    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunks + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-def chunk(name, content):
-    checksum = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + checksum
-
-
-def with_chunks(png, chunks):
-    return png[:33] + chunks + png[33:]
-
-
 def big_chunks():
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(20_000_000)))
     return text + chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(12_000_000)))
@@ -275,107 +243,6 @@ def test_gray_stays_gray_in_lossy_formats(tmp_path, suffix):
     if PIL.__version__ < "12" and suffix == ".avif":
         found = found[..., 0]  # Pillow 11 reads it as RGB
     np.testing.assert_allclose(found.astype(int), SMOOTH[..., 0], atol=4)
-
-
-@pytest.mark.parametrize("suffix", [".avif", ".heic"])
-def test_lossy_formats_of_phones_keep_picture_and_metadata(tmp_path, suffix):
-    if suffix == ".heic":
-        pytest.importorskip("pillow_heif")
-    path = tmp_path / f"photo{suffix}"
-    (tmp_path / "source.jpg").write_bytes(photograph_of_a_camera())
-    metadata = read_photograph(tmp_path / "source.jpg").metadata
-    assert write_image(path, SMOOTH, metadata) == ()
-    found = read_photograph(path)
-    np.testing.assert_allclose(found.image.astype(int), SMOOTH, atol=4)
-    assert found.metadata.exif[0x010F] == "Maker"
-    assert found.metadata.icc == PROFILE
-
-
-PROFILE = bytes(range(256)) * 3
-
-
-def photograph_of_a_camera(orientation=6):
-    exif = PIL.Image.Exif()
-    exif[0x0112], exif[0x010F], exif[0x8298] = orientation, "Maker", "© A. Person"
-    exif[0x8769] = {0x9003: "2024:05:06 07:08:09", 0x829A: (1, 60), 0xA002: 64, 0xA003: 40}
-    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.5)}
-    return pillow(SMOOTH[:40], "JPEG", exif=exif.tobytes(), icc_profile=PROFILE, quality=100)
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
-def test_exif_and_profile_are_copied_and_the_orientation_reset(tmp_path, suffix):
-    (tmp_path / "in.jpg").write_bytes(photograph_of_a_camera())
-    photograph = read_photograph(tmp_path / "in.jpg")
-    assert photograph.image.shape == (64, 40, 3)
-    assert write_image(tmp_path / f"out{suffix}", *photograph) == ()
-    image = PIL.Image.open(tmp_path / f"out{suffix}")
-    exif = image.getexif()
-    assert exif.get(0x0112, 1) == 1
-    assert exif[0x010F] == "Maker"
-    assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
-    assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (40, 64)
-    assert exif.get_ifd(0x8825)[2] == (48.0, 8.0, 12.5)
-    assert image.info["icc_profile"] == PROFILE
-    again = read_photograph(tmp_path / f"out{suffix}")
-    assert (
-        again.metadata.exif.items()
-        >= {
-            **photograph.metadata.exif,
-            0x8769: {**photograph.metadata.exif[0x8769], 0xA002: 40, 0xA003: 64},
-        }.items()
-    )
-
-
-def test_tags_of_a_bigtiff_turn_it_and_are_said_to_be_lost(tmp_path):
-    tags = [(274, "H", 1, 6, True), (271, "s", 0, "Maker", True)]
-    content = tiff(RGB, bigtiff=True, photometric="rgb", extratags=tags)
-    (tmp_path / "in.tif").write_bytes(content)
-    photograph = read_photograph(tmp_path / "in.tif")
-    np.testing.assert_array_equal(photograph.image, np.rot90(RGB, -1))
-    assert photograph.metadata.notes == ("the tags of a BigTIFF are not copied",)
-
-
-@pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_out_of_range_counts_as_one(tmp_path, orientation):
-    (tmp_path / "in.jpg").write_bytes(photograph_of_a_camera(orientation))
-    assert read_image(tmp_path / "in.jpg").shape == (40, 64, 3)
-    assert image_size(tmp_path / "in.jpg") == (40, 64)
-    content = tiff(RGB, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
-    (tmp_path / "in.tif").write_bytes(content)
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif"), RGB)
-
-
-def test_what_can_be_read_of_damaged_exif_is_kept_and_that_is_said(tmp_path):
-    content = bytearray(photograph_of_a_camera())
-    place = content.index(b"MM\0*") + 18 + 24  # where the third tag, the copyright, says it is
-    content[place : place + 4] = b"\0\xff\xff\xff"
-    (tmp_path / "in.jpg").write_bytes(content)
-    image, metadata = read_photograph(tmp_path / "in.jpg")
-    assert image.shape == (64, 40, 3)
-    assert metadata.notes == ("its EXIF is damaged: what could be read of it is kept",)
-    assert metadata.exif.keys() == {0x010F}
-
-
-def test_exif_behind_the_pixels_of_a_png_counts(tmp_path):
-    block = PIL.Image.Exif()
-    block[0x0112] = 6
-    png = pillow(RGB, "PNG")
-    late = png[:-12] + chunk(b"eXIf", block.tobytes().removeprefix(b"Exif\0\0")) + png[-12:]
-    (tmp_path / "late.png").write_bytes(late)
-    np.testing.assert_array_equal(read_image(tmp_path / "late.png"), np.rot90(RGB, -1))
-    assert image_size(tmp_path / "late.png") == RGB.shape[1::-1]
-
-
-@pytest.mark.parametrize(
-    "colour", [chunk(b"cICP", bytes([9, 16, 0, 1])), chunk(b"gAMA", struct.pack(">I", 100_000))]
-)
-def test_colour_chunks_of_a_png_are_kept_by_png_and_named_elsewhere(tmp_path, colour):
-    (tmp_path / "hdr.png").write_bytes(with_chunks(pillow(RGB, "PNG"), colour))
-    photograph = read_photograph(tmp_path / "hdr.png")
-    assert write_image(tmp_path / "copy.png", *photograph) == ()
-    assert colour in (tmp_path / "copy.png").read_bytes()
-    (note,) = write_image(tmp_path / "copy.webp", *photograph)
-    assert "only PNG" in note
 
 
 def test_sizes_are_judged_by_the_header(tmp_path):
