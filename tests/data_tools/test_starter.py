@@ -79,6 +79,18 @@ def test_first_lessons_are_straight_and_steady_and_level_before_they_turn(lesson
     assert np.mean((np.array(ends)[:, 1] / length) ** 2) == pytest.approx(spread**2, rel=0.2)
 
 
+def test_curves_are_long_and_smooth_and_bend():
+    generator = np.random.default_rng(0)
+    bends = []
+    for _ in range(200):
+        steps = np.diff(LESSONS["curves"].path(generator)[:, :2], axis=0)
+        length = np.linalg.norm(steps, axis=1).sum()
+        assert 4 <= length <= STRONG[1]
+        assert np.linalg.norm(np.diff(steps, axis=0), axis=1).max() < 0.2 * length
+        bends.append(1 - np.linalg.norm(steps.sum(axis=0)) / length)
+    assert np.mean(np.array(bends) > 0.1) > 0.5
+
+
 def test_a_lesson_is_part_of_what_the_folder_holds(photographs, tmp_path):
     make_starter([photographs], tmp_path / "one", lesson="pans", pairs=1, size=32)
     assert not make_starter([photographs], tmp_path / "one", lesson="pans", pairs=1, size=32)
