@@ -1,7 +1,7 @@
 """Cameras of many kinds: the paths they take, what they see on them, what the file keeps of it.
 
-Poses are `[N, 4]` as in `data_tools.demo`: shift right and down in pixels, roll in radians, log of
-zoom, with N odd and the middle one zero, so that the middle sample is the sharp image.
+Poses are `[N, 4]` as in `data_tools.scenes`: shift right and down in pixels, roll in radians, log
+of zoom, with N odd and the middle one zero, so that the middle sample is the sharp image.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """How the pairs for the starter weights are made: photographs under cameras of many kinds.
 
-The demonstration knows one camera, and a network that learned from it gains nothing under another.
-Here path, length, number of samples, interpolation and the sum (of values or of light) are drawn
-anew for every pair; some cameras stand still, so that what is sharp stays sharp. Over some scenes
-an object moves on a path of its own, some are text and drawings; some blurred images carry sensor
-noise or were JPEGs. Most scenes keep their native colours. `data_tools.lessons` has the shares and
-simpler cameras to begin with.
+A network that learned under one kind of camera gains nothing under another. Here path, length,
+number of samples, interpolation and the sum (of values or of light) are drawn anew for every pair;
+some cameras stand still, so that what is sharp stays sharp. Over some scenes an object moves on a
+path of its own, some are text and drawings; some blurred images carry sensor noise or were JPEGs.
+Most scenes keep their native colours. `data_tools.lessons` has the shares and simpler cameras to
+begin with.
 
 Pairs are rendered ahead, in lots of some thousands: PNGs of 256x256 are read faster than paths
 are rendered, and every step cuts a fresh window out of a pair. Each stage of a long training takes

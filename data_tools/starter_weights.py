@@ -23,7 +23,9 @@ STEPS = define(
     least=0,
     most=10**9,
 )
-OUTPUT = define("output", str, str(FILE), "File to write.", group="Weights")
+OUTPUT = define(
+    "output", str, None, "File to write. Default: starter.npz of the package.", group="Weights"
+)
 
 
 def main() -> None:
@@ -33,8 +35,9 @@ def main() -> None:
 
     model = load_model(RUN_DIR.value)
     steps = model.restored_step if STEPS.value is None else STEPS.value
-    save_starter(model, steps, OUTPUT.value)
-    print(f"{OUTPUT.value}: {model.variant.name} after {steps} steps")
+    output = OUTPUT.value or FILE
+    save_starter(model, steps, output)
+    print(f"{output}: {model.variant.name} after {steps} steps")
 
 
 if __name__ == "__main__":

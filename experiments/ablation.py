@@ -7,7 +7,7 @@ The first is the paper's recipe, the second `make ablation`. Result: OUTPUT/tabl
 table1.png and the run folders OUTPUT/runs/*. With the paper's recipe PSNR and SSIM should come near
 the paper's, which stand beside; the demo proves the protocol, not the ordering.
 
-Time: the demo takes a quarter of an hour on two cores. The paper trained one network for three days
+Time: the demo takes up to half an hour on two cores. The paper trained one network for three days
 on a GPU; SR-Flat and SR-RB take about six times as long as the others.
 
 The same command goes on where it was stopped; finished networks are not trained again. To spread

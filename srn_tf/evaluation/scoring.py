@@ -107,7 +107,7 @@ def evaluate_predictions(
     """Scores the PNGs in `folder`; `output` is by default that of `other_output`.
 
     Raises:
-      InputError: as `srn_tf.evaluation.benchmarks.find_predictions`, and as `evaluate_run`.
+      InputError: as `srn_tf.evaluation.predictions.find_predictions`, and as `evaluate_run`.
     """
     source = Folder(folder, benchmark)
     return evaluate(source, benchmark, output or other_output(folder, benchmark.tag))

@@ -1,11 +1,12 @@
 """The authors' own graph: its outputs, and ten steps of its training.
 
-`recordings/` holds both for weights from a seed. More of them, with the weights, lie in
-../shared/fixtures beside the repository where somebody has these 85 MB. The errors are shown by
+`recordings/` holds both for weights from a seed. More of them, with the weights (85 MB), are read
+from the folder that the environment variable AUTHORS_RECORDINGS names. The errors are shown by
 `pytest -s tests/network/test_parity.py`.
 """
 
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,11 @@ from srn_tf.training.step import make_trainer
 from srn_tf.weights.released import authors_name, import_weights
 
 RECORDINGS = Path(__file__).parent / "recordings"
-FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
+FIXTURES = Path(os.environ.get("AUTHORS_RECORDINGS", "no recordings"))
 STEPS = 10
 
 with_fixtures = pytest.mark.skipif(
-    not FIXTURES.is_dir(), reason="the recordings with weights (85 MB) are not beside this clone"
+    not FIXTURES.is_dir(), reason="AUTHORS_RECORDINGS names no folder"
 )
 
 
