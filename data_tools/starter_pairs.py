@@ -66,8 +66,8 @@ def make_starter(
             f"received seed {seed}, {pairs} pairs, {size}x{size}"
         )
     files = photographs_in(photographs)
-    names = [f"{path.parent.name}/{path.name}" for path in files]
-    settings = {"lesson": lesson, "seed": seed, "pairs": pairs, "size": size, "photographs": names}
+    sizes = [[f"{path.parent.name}/{path.name}", path.stat().st_size] for path in files]
+    settings = {"lesson": lesson, "seed": seed, "pairs": pairs, "size": size, "photographs": sizes}
     settings_file = Path(output) / SETTINGS_FILE
     if is_rendered(settings_file, settings, len(SUBSETS) * pairs, overwrite):
         return False

@@ -18,6 +18,7 @@ from __future__ import annotations
 import collections
 import itertools
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,7 @@ def synthesize(
         _check_settings(folder, settings_file, settings)
         written = kept = 0
         for name, path in recordings.items():
-            generator = np.random.default_rng([seed, *name.encode()])
+            generator = np.random.default_rng([seed, *os.fsencode(name)])
             draws = (int(generator.choice(lengths)) for _ in itertools.count())
             for shot, middle, frames in cut_into_windows(_frames(path), draws):
                 sequence = joined_inside(folder, f"{name}_{len(frames):02d}_{shot:02d}")
@@ -223,31 +224,31 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
 
 
 def _frames(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a recording, uint8 `[H, W, 3]`, RGB, with a progress bar."""
-    return _frames_of_folder(path) if path.is_dir() else _frames_of_video(path)
-
-
-def _frames_of_folder(folder: Path) -> Iterator[np.ndarray]:
+    """The frames of a recording, uint8 `[H, W, 3]`, RGB, all of one size, with a progress bar."""
     shape = None
-    for path in progress(_images(folder), folder.name, unit="frame"):
-        frame = read_rgb(path)
+    for name, frame in _frames_of_folder(path) if path.is_dir() else _frames_of_video(path):
         shape = shape or frame.shape
         if frame.shape != shape:
             raise InputError(
-                f"{path} is {frame.shape[1]}x{frame.shape[0]}, the frames before it are "
+                f"{name} is {frame.shape[1]}x{frame.shape[0]}, the frames before it are "
                 f"{shape[1]}x{shape[0]}"
             )
         yield frame
 
 
-def _frames_of_video(path: Path) -> Iterator[np.ndarray]:
+def _frames_of_folder(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    for path in progress(_images(folder), folder.name, unit="frame"):
+        yield str(path), read_rgb(path)
+
+
+def _frames_of_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     video = Video(path)
     try:
         frames = progress(video.contents(), path.name, video.expected or None, "frame")
         for number, frame in enumerate(frames):
             if not number and frame.image.dtype != np.uint8:
                 print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)
-            yield _eight_bits(frame.image)
+            yield f"{path}: frame {number}", _eight_bits(frame.image)
     finally:
         video.close()
     if video.damage:

@@ -162,8 +162,10 @@ def _summary(
         other_output,
         run_output,
     )
+    from srn_tf.weights.starter import is_starter
 
-    for folder in filter(None, (run_dir, predictions)):
+    is_shipped = run_dir is not None and is_starter(run_dir)
+    for folder in filter(None, (None if is_shipped else run_dir, predictions)):
         if not Path(folder).is_dir():
             raise InputError(f"{folder} is not a folder")
     if run_dir:

@@ -1,7 +1,8 @@
 """Networks trained alike (one configuration, the same data, seed and steps) and then scored.
 
-The experiments take every flag of `srn_tf.train` but --variant, --run_dir and --init_from. With
---preset=demo they run DEMO_STEPS steps (or --max_steps), which is also the length of the schedule.
+The experiments take every flag of `srn_tf.train` but --variant, --run_dir, --init_from and
+--dry_run. With --preset=demo they run DEMO_STEPS steps (or --max_steps), which is also the length
+of the schedule.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DEFAULTS = {"validation_images": 3, "validate_every": 0}
 def define_training_flags() -> None:
     """Defines the flags that are the same for all networks of an experiment."""
     define_options(TrainingConfig, without=("variant", "init_from"))
-    define_options(RunOptions, defaults=DEFAULTS)
+    define_options(RunOptions, without=("dry_run",), defaults=DEFAULTS)
     define(
         _PRESET,
         str,

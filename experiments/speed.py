@@ -16,6 +16,7 @@ import numpy as np
 import skimage.data
 import tensorflow as tf
 
+from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
 from srn_tf.common.progress import progress
 from srn_tf.data import CACHES, Pair, TrainingBatches, find_pairs
@@ -232,6 +233,8 @@ def benchmark_training(batch_size: int, crop_size: int, runs: int, steps: int) -
 
     The arguments are those of `benchmark_data`.
     """
+    if batch_size % 2:
+        raise InputError(f"--batch_size={batch_size} cannot be halved for --accumulate=2")
     options = {
         "default": {},
         "--mixed_precision=float16": {"mixed_precision": "float16"},

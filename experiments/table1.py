@@ -18,7 +18,8 @@ from srn_tf.evaluation.scoring import run_output
 from srn_tf.network.model import build_model
 from srn_tf.network.variants import TABLE1, Variant, slug
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.weights.run_folder import CONFIG, read_config
+from srn_tf.training.identity import recorded_training
+from srn_tf.weights.run_folder import CONFIG
 
 BASE = "SR-EDRB3"
 NOT_RUN = "not run"
@@ -72,7 +73,7 @@ def _read_run(run_dir: Path) -> tuple[dict | None, dict | None]:
     """Summary of the evaluation and training configuration of a run that has both."""
     if not (run_dir / CONFIG).exists():
         return None, None
-    training = read_config(run_dir).get("training")
+    training = recorded_training(run_dir)
     if training is None:
         raise InputError(f"{run_dir} was not trained: it holds imported weights")
     summary = read_summary(run_output(run_dir, f"test-{training['blur_subset']}"))
@@ -82,7 +83,7 @@ def _read_run(run_dir: Path) -> tuple[dict | None, dict | None]:
 def _check_alike(rows: list[Row]) -> None:
     for row in rows[1:]:
         for field, value in rows[0].training.items():
-            other = row.training.get(field)
+            other = row.training[field]
             if field not in _FREE_FIELDS and other != value:
                 raise InputError(
                     f"{rows[0].variant.name} was trained with {field} {value!r}, "

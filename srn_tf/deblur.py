@@ -159,10 +159,14 @@ def main() -> None:
     source, output = Path(INPUT.value), Path(OUTPUT.value)
     _check_format(source, output)
     if is_video(source) and not source.is_dir():
-        planned = Plan([Job(source, output if is_video(output) else output / source.name)])
+        to_file = is_video(output) and not output.is_dir()
+        planned = Plan([Job(source, output if to_file else output / source.name)])
         if source.resolve() == planned.jobs[0].target.resolve():
             raise InputError(f"{source} is the input: choose another --output")
     else:
+        for flag in (CODEC, CRF, FRAMES):
+            if flag.value is not None:
+                raise InputError(f"--{flag.name} is for videos: {source} is none")
         planned = plan(source, output)
     remaining = [job for job in planned.jobs if OVERWRITE.value or not job.target.exists()]
     kept = len(planned.jobs) - len(remaining)

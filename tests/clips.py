@@ -120,3 +120,13 @@ def packets_of(path: Path, kind: str) -> list[bytes]:
     """The content of all packets of the first stream of that kind."""
     with path.open("rb") as file, av.open(file) as container:
         return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
+
+
+def with_another_size(path, width, height):
+    """Has all but the first frames of a Motion JPEG claim another size."""
+    content = path.read_bytes()
+    head, mark, rest = content.partition(b"\xff\xc0\0\x11\x08")
+    rest = rest[:4] + rest[4:].replace(
+        mark + rest[:4], mark + height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    )
+    path.write_bytes(head + mark + rest)

@@ -41,12 +41,15 @@ class _Number(_Checked, flags.FloatParser):
     pass
 
 
-_PARSERS = {int: _Integer, float: _Number, str: _Checked}
-_UNCHECKED = {
-    bool: flags.DEFINE_bool,
-    list: flags.DEFINE_list,
-    tuple: flags.DEFINE_multi_string,
-}
+class _Texts(_Checked, flags.ListParser):
+    def parse(self, argument):
+        texts = super().parse(argument)
+        if argument == "" or "" in texts:
+            raise InputError(f"{self.name} must not be empty, nor a part of it: {argument!r}")
+        return texts
+
+
+_PARSERS = {int: _Integer, float: _Number, str: _Checked, list: _Texts}
 
 
 def define(
@@ -88,7 +91,7 @@ def define_options(
     for field in dataclasses.fields(configuration):
         if field.name in options and field.name not in without:
             option = options[field.name]
-            if option.type not in (*_PARSERS, *_UNCHECKED):
+            if option.type not in (*_PARSERS, bool):
                 option = dataclasses.replace(option, type=str)
             default = None if field.default is dataclasses.MISSING else field.default
             _define(field.name, (defaults or {}).get(field.name, default), option)
@@ -108,8 +111,11 @@ def _define(name: str, default: Any, option: Option, **required) -> flags.FlagHo
     OPTIONS[name] = option
     if option.choices:
         return flags.DEFINE_enum(name, default, option.choices, option.help, **required)
-    if option.type in _UNCHECKED:
-        return _UNCHECKED[option.type](name, default, option.help)
-    parser = _PARSERS[option.type](name, option)
+    if option.type is bool:
+        return flags.DEFINE_bool(name, default, option.help)
     serializer = flags.ArgumentSerializer()
+    if option.type is tuple:
+        parser = _Checked(name, dataclasses.replace(option, type=str))
+        return flags.DEFINE_multi(parser, serializer, name, default, option.help)
+    parser = _PARSERS[option.type](name, option)
     return flags.DEFINE(parser, name, default, option.help, serializer=serializer, **required)

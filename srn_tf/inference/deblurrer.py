@@ -86,7 +86,7 @@ class Deblurrer:
             )
         try:
             return self._deblurred(image)
-        except tf.errors.ResourceExhaustedError:
+        except (tf.errors.ResourceExhaustedError, MemoryError):
             height, width, _ = image.shape
             raise OutOfMemory(
                 f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "

@@ -123,8 +123,10 @@ def deblur_files(deblurrer: Deblurrer, planned: Plan, options: ImageOptions) -> 
         try:
             for note in deblur_file(deblurrer, job, options):
                 say(note, sys.stderr)
-        except (InputError, RunError, OSError) as error:
+        except (InputError, RunError) as error:
             failures.append(str(error))
+        except (OSError, MemoryError) as error:  # which name no file
+            failures.append(f"{job.source}: {str(error) or 'out of memory'}")
     if planned.left_out:
         counts = ", ".join(f"{count} {suffix}" for suffix, count in planned.left_out.most_common())
         print(f"left out, as they are no images: {counts}")

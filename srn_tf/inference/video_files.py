@@ -82,6 +82,8 @@ def deblur_video(
     codec = options.codec or container.codecs[0]
     if codec not in container.codecs:
         raise InputError(f"{target} holds {' or '.join(container.codecs)} here, not {codec}")
+    if options.crf is not None and CODECS[codec].crf is None:
+        raise InputError(f"{codec}, in which {target} is written, has no --crf")
     video = Video(source, options.max_megapixels)
     try:
         return _deblur(deblurrer, video, target, options, codec)
@@ -94,8 +96,6 @@ def deblur_video(
 def _deblur(
     deblurrer: Deblurrer, video: Video, target: Path, options: VideoOptions, codec: str
 ) -> list[str]:
-    if any(target.parent.glob(f".partial-*{target.suffix}")):
-        print(f"{target}: an earlier run was cut off; it starts again", file=sys.stderr)
     with written_beside(target) as temporary:
         with temporary.open("w+b") as file:
             writer = VideoWriter(

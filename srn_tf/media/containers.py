@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
+# What an MP4 or a QuickTime file consists of. Anything else behind it is a camera's own trailer.
+_BOXES = frozenset(
+    b"ftyp styp pdin moov moof mfra mdat free skip wide sidx ssix prft uuid meta udta emsg "
+    b"pnot".split()
+)
 _SEGMENT = b"\x18\x53\x80\x67"  # of Matroska
 
 
@@ -87,7 +92,7 @@ def is_cut_off(file: BinaryIO) -> bool:
         length = int.from_bytes(box[:4], "big")
         if length == 1:
             length = int.from_bytes(box[8:], "big")
-        if length < 8:  # 0: up to the end of the file
+        if length < 8 or box[4:8] not in _BOXES:  # 0: up to the end of the file
             break
         position += length
     return position > size

@@ -37,7 +37,7 @@ class Visits:
                 self._folders[visit] = Path(tempfile.mkdtemp(prefix="visit-", dir=self._folder))
             folder = self._folders[visit]
         for older in folder.iterdir():
-            older.unlink()
+            shutil.rmtree(older) if older.is_dir() else older.unlink()
         try:
             taken = upload.rename(folder / upload.name)
         except FileNotFoundError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,8 @@ from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
 from srn_tf.media.images import read_photograph, write_image
 from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps, load_model
 from srn_tf.weights.starter import STARTER
+
+_RESULT = "result-"  # how the folders of results begin
 
 
 def weights_here() -> list[str]:
@@ -65,7 +69,9 @@ class Worker:
         halo: int | None,
         report: Callable[[float], None],
     ) -> Pictures:
-        """Writes the PNGs beside `photograph`.
+        """Writes the PNGs into a new folder beside `photograph`, and removes those before.
+
+        A new name each time: a browser does not load again what it has shown under the same.
 
         Args:
           photograph: an image file.
@@ -80,16 +86,23 @@ class Worker:
           RunError: out of memory.
         """
         self._report = report
-        before = photograph.with_name(f"{photograph.stem}_before.png")
-        after = photograph.with_name(f"{photograph.stem}_deblurred.png")
+        folder = Path(tempfile.mkdtemp(prefix=_RESULT, dir=photograph.parent))
+        before = folder / f"{photograph.stem}_before.png"
+        after = folder / f"{photograph.stem}_deblurred.png"
         try:
             (job,) = plan(photograph, after).jobs
             options = ImageOptions(max_megapixels=self.max_megapixels)
             notes = deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
             write_image(before, *read_photograph(photograph, self.max_megapixels))
-        except (InputError, RunError) as error:
-            raise type(error)(_without_folder(str(error), photograph)) from None
-        return Pictures(before, after, [_without_folder(note, photograph) for note in notes])
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, (InputError, RunError)):
+                raise type(error)(_without_folders(str(error), folder)) from None
+            raise
+        for older in photograph.parent.glob(f"{_RESULT}*"):
+            if older != folder:
+                shutil.rmtree(older, ignore_errors=True)
+        return Pictures(before, after, [_without_folders(note, folder) for note in notes])
 
     def _new_deblurrer(self, run_dir: str, tile: int | None, halo: int | None) -> Deblurrer:
         return Deblurrer(
@@ -97,6 +110,6 @@ class Worker:
         )
 
 
-def _without_folder(line: str, photograph: Path) -> str:
-    """A visitor knows the name of the photograph, not where it is kept."""
-    return line.replace(f"{photograph.parent}{os.sep}", "")
+def _without_folders(line: str, folder: Path) -> str:
+    """A visitor knows the name of the photograph, not where it and its result are kept."""
+    return line.replace(f"{folder}{os.sep}", "").replace(f"{folder.parent}{os.sep}", "")

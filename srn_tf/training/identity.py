@@ -6,6 +6,7 @@ start. Where data and weights lie does not matter, so that they may move between
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from srn_tf.data import digests, fingerprint
 from srn_tf.network.variants import Variant
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.splits import RunData
-from srn_tf.weights.run_folder import CONFIG, load_model, read_config
+from srn_tf.weights.run_folder import (
+    CONFIG,
+    checkpoint_folder,
+    checkpoint_steps,
+    load_model,
+    read_config,
+)
 
 _WRITTEN = ("checkpoints", "metrics.csv", "curves.png", "comparison.png")
 _PATHS = ("data_dir", "init_from")  # compared by what they hold
@@ -36,19 +43,19 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
                     "choose another --run_dir"
                 )
         return
-    content = read_config(run_dir)
-    if content.get("training") is None:
+    before = recorded_training(run_dir)
+    if before is None:
         raise InputError(
             f"{run_dir} holds imported weights: give them as --init_from and take another --run_dir"
         )
-    before = checked_fields(TrainingConfig, content["training"], f"{run_dir / CONFIG}: training")
     for field, new in config.to_dict().items():
-        # A field that is younger than the run folder had its default.
-        old = before.get(field, getattr(TrainingConfig, field, None))
+        old = before.get(field)
         if field in _PATHS:
             old, new = (None if path is None else "a path" for path in (old, new))
-        if field == "variant":  # likewise its own fields, which were checked as they were read
-            old = Variant.from_dict(content["variant"]).to_dict()
+        if (
+            field == "variant"
+        ):  # its own fields may be younger too; they were checked as it was read
+            old = Variant.from_dict(read_config(run_dir)["variant"]).to_dict()
         if old != new:
             if field == "variant":
                 old, new = old["name"], new["name"]
@@ -56,6 +63,25 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
                 f"{run_dir} was made with {field} {old!r}, not {new!r}: "
                 "give the same value, or another folder for the new run"
             )
+
+
+def recorded_training(run_dir: Path) -> dict | None:
+    """The configuration of the training in a run folder, as `TrainingConfig.to_dict` gives it.
+
+    A field that is younger than the run folder has its default. None for imported weights.
+
+    Raises:
+      InputError: no run folder, or its config.json is not what a training writes.
+    """
+    training = read_config(run_dir).get("training")
+    if training is None:
+        return None
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(TrainingConfig)
+        if field.default is not dataclasses.MISSING
+    }
+    return defaults | checked_fields(TrainingConfig, training, f"{run_dir / CONFIG}: training")
 
 
 def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
@@ -78,6 +104,7 @@ def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
     }
     if "data" in before:
         _check_same_pairs(run_dir, before["data"].get("sequences", {}), now["sequences"])
+        _check_same_selection(run_dir, before["data"].get("selected_on"), now["selected_on"])
     first_weights = None
     if config.init_from is not None:
         first_weights = before.get("first_weights")
@@ -106,6 +133,15 @@ def _check_same_pairs(run_dir: Path, before: dict[str, str], now: dict[str, str]
                 f"{run_dir} was trained on other data; {differ}. Give the same pairs, or another "
                 "folder for the new run"
             )
+
+
+def _check_same_selection(run_dir: Path, before: list | None, now: list) -> None:
+    """The best on two sets of images would be that on neither."""
+    if before not in (None, now) and checkpoint_steps(checkpoint_folder(run_dir, "best")):
+        raise InputError(
+            f"{run_dir} selected its best checkpoint on {len(before)} held-out images, not these "
+            f"{len(now)}: give the same --validation_images"
+        )
 
 
 def _digest(run_dir: str) -> str:

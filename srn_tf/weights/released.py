@@ -146,7 +146,9 @@ def _found(checkpoint: str) -> str:
     """The path without ending of a checkpoint that is given by it or by its folder."""
     if Path(checkpoint).is_dir():
         try:
-            checkpoint = tf.train.latest_checkpoint(checkpoint) or checkpoint
+            indices = sorted(Path(checkpoint).glob("*.index"))
+            alone = str(indices[0].with_suffix("")) if len(indices) == 1 else checkpoint
+            checkpoint = tf.train.latest_checkpoint(checkpoint) or alone
         except (tf.errors.OpError, ValueError) as error:
             raise InputError(f"{checkpoint}/checkpoint cannot be read: {error}") from None
     for path in Path(checkpoint).parent.glob(f"{glob.escape(Path(checkpoint).name)}.*"):

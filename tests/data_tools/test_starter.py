@@ -1,3 +1,4 @@
+import commands
 import cv2
 import numpy as np
 import pytest
@@ -121,3 +122,22 @@ def test_exposure_is_the_mean_of_the_views_along_the_path():
     background = np.dstack([scene, np.ones_like(opacity)])
     layers = [Layer(background, poses), Layer(np.dstack([other, opacity]), own_poses)]
     np.testing.assert_allclose(expose(layers, range(3), size, cv2.INTER_CUBIC), expected, atol=1e-5)
+
+
+def test_other_photographs_of_the_same_names_are_other_data(photographs, tmp_path):
+    make_starter([photographs], tmp_path / "out", pairs=1, size=32)
+    twin = tmp_path / "elsewhere" / photographs.name
+    twin.mkdir(parents=True)
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(twin / name), np.full((128, 160, 3), 77, np.uint8))
+    with pytest.raises(InputError, match="holds something else"):
+        make_starter([twin], tmp_path / "out", pairs=1, size=32)
+
+
+@pytest.mark.parametrize("folders", ["", "a,,b", "a,"])
+def test_an_empty_folder_name_is_refused(folders, tmp_path):
+    status, output = commands.run(
+        "data_tools.starter", f"--photographs={folders}", f"--output={tmp_path}/out"
+    )
+    assert status == 2
+    assert "photographs must not be empty" in output

@@ -6,7 +6,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from clips import frames_of, make_video, turn
+from clips import frames_of, make_video, turn, with_another_size
 from pair_folders import unreadable
 
 from data_tools.synthesize import cut_into_windows, parse_window, synthesize
@@ -206,6 +206,15 @@ def test_frame_of_another_size_is_named(tmp_path):
     cv2.imwrite(str(source / "frame_7.png"), np.zeros((5, 4, 3), np.uint8))
     with pytest.raises(InputError, match=r"frame_7.png is 4x5, .* 64x36"):
         synthesize(source, tmp_path / "pairs", fps=240)
+    make_video(tmp_path / "two.avi", encoder="mjpeg", pixels="yuvj420p", options={})
+    with_another_size(tmp_path / "two.avi", 64, 40)
+    with pytest.raises(InputError, match=r"two\.avi: frame \d+ is 64x40, .* 64x48"):
+        synthesize(tmp_path / "two.avi", tmp_path / "others", window=(3, 3), fps=240)
+
+
+def test_names_of_all_kinds_work(tmp_path):
+    path = write_video(tmp_path / os.fsdecode(b"fr\xe4me.avi"), scene(0, 8), fps=240)
+    assert synthesize(path, tmp_path / "pairs", window=(7, 7)) == (1, 0)
 
 
 @pytest.mark.parametrize("window", [(8, 8), (1, 1), (13, 7), (3, 9999999999)])

@@ -105,6 +105,8 @@ def test_images_are_chosen_evenly_or_by_name(data):
     [
         ("--run=no_such_run", "no_such_run is not a folder"),
         ("--run=ours=.", "ours is not evaluated"),
+        ("--run=starter", "starter is not evaluated"),
+        ("--run=", "run must not be empty"),
     ],
 )
 def test_a_method_without_results_is_refused(tmp_path, flag, message):

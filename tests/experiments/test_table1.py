@@ -171,3 +171,16 @@ def test_a_run_without_evaluation_counts_as_not_run(tmp_path, monkeypatch):
     write_run(tmp_path, TABLE1[0], training_of(TABLE1[0]), summary_of(20, 0.8))
     shutil.rmtree(tmp_path / "SS/evaluation")
     assert read_rows(tmp_path)[0] == Row(TABLE1[0], 1, 1.0, None, None)
+
+
+def test_a_run_from_before_a_field_had_its_default(tmp_path, monkeypatch):
+    monkeypatch.setattr(table1, "measure", lambda variant: (1, 1.0))
+    older = training_of(TABLE1[0])
+    del older["relative_loss"]
+    write_run(tmp_path, TABLE1[0], older, summary_of(20, 0.8))
+    write_run(tmp_path, TABLE1[1], training_of(TABLE1[1]), summary_of(20, 0.8))
+    write_table(read_rows(tmp_path), tmp_path / "table")
+    other = training_of(TABLE1[2], relative_loss=16.0)
+    write_run(tmp_path, TABLE1[2], other, summary_of(20, 0.8))
+    with pytest.raises(InputError, match=r"SS was trained with relative_loss 0\.0, w/o R with 16"):
+        read_rows(tmp_path)

@@ -14,6 +14,7 @@ from clips import frames_of, make_video
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.inference import image_files
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.image_files import (
     ImageOptions,
@@ -135,6 +136,17 @@ def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
     with pytest.raises(RunError, match=r"1 of 3 images failed:\n.*a\.png"):
         deblur_files(invert, Plan(jobs), ImageOptions())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
+
+
+@pytest.mark.parametrize("error", [OSError("broken data stream"), MemoryError()])
+def test_whatever_an_encoder_raises_the_file_is_named(tmp_path, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    write_image(tmp_path / "in/a.png", random_image(4, 5, 3))
+    monkeypatch.setattr(image_files, "write_image", fail)
+    with pytest.raises(RunError, match=r"in/a\.png: (broken data stream|out of memory)"):
+        deblur_files(invert, plan(tmp_path / "in", tmp_path / "out"), ImageOptions())
 
 
 def test_a_folder_of_oddities_is_done_except_for_what_is_named(tmp_path, capsys):
@@ -272,10 +284,15 @@ def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
 def test_a_video_goes_through_the_command(tmp_path):
     run_dir = write_run(lively_model("SR-EDRB1"), tmp_path / "run")
     make_video(tmp_path / "12:30.mp4", times=(0, 1, 2), size=(48, 64))
-    flags = [f"--run_dir={run_dir}", f"--input={tmp_path}/12:30.mp4", f"--output={tmp_path}/out"]
+    (tmp_path / "out.mp4").mkdir()  # a folder, whatever its name
+    flags = [
+        f"--run_dir={run_dir}",
+        f"--input={tmp_path}/12:30.mp4",
+        f"--output={tmp_path}/out.mp4",
+    ]
     result = deblur(*flags, "--frames=1:", "--crf=10")
     assert result.returncode == 0, result.stderr
-    assert [frame.image.shape for frame in frames_of(tmp_path / "out" / "12:30.mp4")] == 2 * [
+    assert [frame.image.shape for frame in frames_of(tmp_path / "out.mp4" / "12:30.mp4")] == 2 * [
         (48, 64, 3)
     ]
 
@@ -289,6 +306,7 @@ def test_a_video_goes_through_the_command(tmp_path):
         (["--input=a.png", "--output=out", "--saved_model=folder"], "either --run_dir or"),
         (["--input=a.png", "--output=out", "--tile=0"], "--tile"),
         (["--input=a.png", "--output=clip.gif"], "clip.gif: this format cannot be written"),
+        (["--input=a.png", "--output=out", "--frames=1:2"], "--frames is for videos"),
         (["--input=clip.mp4", "--output=clip.wmv"], "clip.wmv: this format cannot be written"),
     ],
 )

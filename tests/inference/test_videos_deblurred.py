@@ -9,7 +9,15 @@ import av
 import av.filter
 import numpy as np
 import pytest
-from clips import frames_of, make_video, packets_of, picture, times_of, turn
+from clips import (
+    frames_of,
+    make_video,
+    packets_of,
+    picture,
+    times_of,
+    turn,
+    with_another_size,
+)
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
@@ -24,7 +32,9 @@ def identity(image):
 
 
 def deblur(source, target, **options):
-    return deblur_video(identity, source, target, VideoOptions(**{"crf": 1, **options}))
+    codec = CODECS[options.get("codec") or CONTAINERS[target.suffix].codecs[0]]
+    finest = {} if codec.crf is None else {"crf": 1}
+    return deblur_video(identity, source, target, VideoOptions(**finest, **options))
 
 
 @pytest.mark.parametrize("codec", [None, "ffv1"])
@@ -171,16 +181,6 @@ def test_a_pixel_aspect_ratio_is_kept_or_said_to_be_lost(tmp_path, suffix, codec
     assert ["no pixel aspect ratio here: 4/3 is left out" in note for note in notes] == (
         [] if is_kept else [True]
     )
-
-
-def with_another_size(path, width, height):
-    """Has all but the first frames of a Motion JPEG claim another size."""
-    content = path.read_bytes()
-    head, mark, rest = content.partition(b"\xff\xc0\0\x11\x08")
-    rest = rest[:4] + rest[4:].replace(
-        mark + rest[:4], mark + height.to_bytes(2, "big") + width.to_bytes(2, "big")
-    )
-    path.write_bytes(head + mark + rest)
 
 
 def test_frames_of_hostile_sizes_are_refused_before_memory_is_taken(tmp_path):
@@ -375,3 +375,17 @@ def test_what_is_no_video_of_one_file_is_refused(tmp_path):
         with pytest.raises(InputError, match=name):
             deblur(tmp_path / name, tmp_path / "out" / "out.mp4")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_what_a_camera_writes_behind_the_video_is_no_truncation(tmp_path):
+    source = make_video(tmp_path / "in.mp4")
+    for trailer in (bytes(range(40, 104)), b"\x7f\xff\xff\xff8db42d694ccc418790edff439fe026bf"):
+        (tmp_path / "longer.mp4").write_bytes(source.read_bytes() + trailer)
+        assert deblur(tmp_path / "longer.mp4", tmp_path / "out.mp4") == []
+
+
+def test_a_quality_that_the_codec_does_not_have_is_refused(tmp_path):
+    source = make_video(tmp_path / "in.mkv")
+    for name, codec in (("out.avi", None), ("out.mkv", "ffv1")):
+        with pytest.raises(InputError, match=r"has no --crf"):
+            deblur_video(identity, source, tmp_path / name, VideoOptions(codec=codec, crf=20))

@@ -162,3 +162,11 @@ def test_views_of_other_arrays_are_written_as_they_are(suffix, tmp_path):
     view = picture(height=48, width=64)[2:26:2, ::-1]
     write_image(tmp_path / f"view{suffix}", view)
     np.testing.assert_array_equal(read_image(tmp_path / f"view{suffix}"), view)
+
+
+@pytest.mark.parametrize(("suffix", "longest"), [(".jpg", 65500), (".webp", 16383)])
+def test_the_longest_side_of_a_format_can_be_written(tmp_path, suffix, longest):
+    write_image(tmp_path / f"wide{suffix}", np.zeros((1, longest, 3), np.uint8))
+    assert read_image(tmp_path / f"wide{suffix}").shape == (1, longest, 3)
+    with pytest.raises(InputError, match=f"at most {longest} pixels a side"):
+        write_image(tmp_path / f"wider{suffix}", np.zeros((1, longest + 1, 3), np.uint8))

@@ -148,6 +148,19 @@ def test_a_dropped_photograph_comes_back_deblurred(tmp_path, visit, run_dir, kep
     wait_until_nothing_is_kept(kept)
 
 
+def test_other_tiles_make_another_picture(tmp_path, visit):
+    page = visit()
+    drop(page, photograph(tmp_path / "holiday.png", 75, 101))
+    result(page).wait_for()
+    first = result(page).get_attribute("src")
+    page.get_by_role("button", name="Deblur", exact=True).click()
+    page.wait_for_function(
+        "first => { const image = document.querySelector('img[src*=_deblurred]');"
+        " return image && image.src !== first && image.naturalWidth === 101; }",
+        arg=first,
+    )
+
+
 def test_what_deblur_refuses_is_refused_with_its_line(tmp_path, visit):
     photograph(tmp_path / "large.png", 1001, 1000)
     (tmp_path / "clip.gif").write_bytes(b"GIF89a")

@@ -122,3 +122,18 @@ def test_who_left_is_not_worked_for(tmp_path, worker):
     with pytest.raises(ConnectionAbortedError):
         worker.deblur(path, "run", None, None, leave)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_result_has_a_name_of_its_own_and_replaces_the_last(tmp_path, worker):
+    path = photograph(tmp_path / "a.png", 20, 30, 3)
+    first, second = (worker.deblur(path, "run", tile, None, ignore) for tile in (None, 64))
+    assert first.after != second.after
+    assert first.after.name == second.after.name == "a_deblurred.png"
+    assert not first.after.exists()
+    assert second.before.exists()
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"^text\.png"):
+        worker.deblur(tmp_path / "text.png", "run", None, None, ignore)
+    assert {entry.name for entry in tmp_path.iterdir()} == {
+        *("a.png", "text.png", second.after.parent.name)
+    }

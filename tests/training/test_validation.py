@@ -57,6 +57,10 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, 
     assert (content["held_out"], list(content["sequences"])) == (["b"], ["a", "c"])
     assert load_model(run_dir, "best").restored_step in (1, 2)
 
+    options = RunOptions(max_steps=4, validate_every=1, validation_images=1)
+    with pytest.raises(InputError, match="best checkpoint on 2 held-out images, not these 1"):
+        train(config(data, hold_out="b"), options, run_dir)
+
     def selection(checkpoint, split):
         summary = evaluate_run(run_dir, PairedBenchmark(data, split), checkpoint=checkpoint)
         return summary["selected_on"], summary.get("selected_on_and_scored")

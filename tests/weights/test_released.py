@@ -80,9 +80,13 @@ def test_run_folder_tells_where_its_weights_come_from(released, run_dir):
 
 def test_the_folder_of_a_checkpoint_serves_as_well(released, run_dir):
     path = Path(released("gray").path)
-    (path.parent / "checkpoint").write_text(f'model_checkpoint_path: "{path.name}"\n')
+    state = path.parent / "checkpoint"
+    state.unlink(missing_ok=True)
     convert(str(path.parent), "gray", run_dir)
-    assert (run_dir / "checkpoints" / "step-523000.index").exists()
+    state.write_text(f'model_checkpoint_path: "{path.name}"\n')
+    convert(str(path.parent), "gray", run_dir.with_name("from_state"))
+    for folder in (run_dir, run_dir.with_name("from_state")):
+        assert (folder / "checkpoints" / "step-523000.index").exists()
 
 
 def assert_refused(checkpoint, name, run_dir, *words):
