@@ -62,4 +62,7 @@ LESSONS = {
     "curves": _ALL._replace(
         path=partial(camera_path, samples=27, kinds=CURVES, lengths=(4, 20)), still=0.04, noisy=0.8
     ),
+    "shake": _ALL._replace(
+        path=partial(camera_path, kinds={"shake": 1.0}, lengths=(1.8, 18)), moving=0, noisy=0.2
+    ),
 }

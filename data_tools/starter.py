@@ -21,9 +21,9 @@ OPTIONS = (
         str,
         "all",
         "Cameras: nearly level and straight pans, straight lines in any direction, all kinds, all "
-        "kinds with more noise, or long smooth curves.",
+        "kinds with more noise, long smooth curves, or the shake of the demonstration.",
         group=WHAT,
-        choices=("pans", "lines", "all", "noisy", "curves"),
+        choices=("pans", "lines", "all", "noisy", "curves", "shake"),
     ),
     define_seed(),
     define("pairs", int, 4000, "Number of pairs.", group=WHAT, least=1, most=10**6),

@@ -22,6 +22,27 @@ def test_the_other_camera_blurs_a_part_of_the_photograph(photograph):
         assert blurred.std() < 0.6 * sharp.std()
 
 
+def test_centred_the_blur_lies_where_the_sharp_image_is():
+    down, right = np.mgrid[:256, :320]
+    blob = 250 * np.exp(-((down - 128) ** 2 + (right - 160) ** 2) / 800)
+    photograph = np.repeat(blob[..., None], 3, axis=2).astype(np.uint8)
+
+    def distance(blurred, sharp):
+        places = []
+        for image in (blurred, sharp):
+            weight = np.where(image > 20, image, 0).sum(axis=2, dtype=float)
+            places.append([(axis * weight).sum() / weight.sum() for axis in (down, right)])
+        return np.hypot(*np.subtract(*places))
+
+    # The first of the two: of the other, light, the centre of the values lies elsewhere.
+    middle, centred = (
+        distance(*next(model_card.seen_otherwise([photograph], centred=centred)))
+        for centred in (False, True)
+    )
+    assert centred < 0.3
+    assert middle > 1
+
+
 def test_its_paths_have_the_lengths_that_the_card_tells():
     for seed in range(50):
         path = model_card.smooth_path(np.random.default_rng(seed))
