@@ -11,6 +11,7 @@ Commands that check a download: gopro.py, kohler.py, hide.py, realblur.py, reds.
 
 What they share:
 
+recordings.py    videos and folders of frames
 scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
 cameras.py, lessons.py, starter_pairs.py   cameras of many kinds, and in which order they teach
 checking.py      what is there, counted, decoded, compared in size

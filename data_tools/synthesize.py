@@ -20,7 +20,6 @@ import itertools
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,18 +27,14 @@ import cv2
 import numpy as np
 from absl import flags
 
+from data_tools.recordings import LOWEST_FPS, check_fps, find_recordings, frames_of
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, reading, write_json
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside, locked
-from srn_tf.common.progress import progress
-from srn_tf.media.containers import is_video
-from srn_tf.media.images import is_image, read_rgb
-from srn_tf.media.video_reading import Video
 
-LOWEST_FPS = 120
 LONGEST_WINDOW = 999
 
 
@@ -85,9 +80,9 @@ def synthesize(
             f"{window[0]}-{window[1]} and seed {seed}"
         )
     with reading(source):
-        recordings = _find_recordings(Path(source))
+        recordings = find_recordings(Path(source))
     for path in recordings.values():
-        _check_fps(path, fps, allow_low_fps)
+        check_fps(path, fps, allow_low_fps)
     folder = Path(output) / split
     settings = {"input": str(Path(source).resolve()), "window": list(window), "seed": seed}
     settings_file = Path(output) / f"synthesize_{split}.json"
@@ -97,7 +92,7 @@ def synthesize(
         for name, path in recordings.items():
             generator = np.random.default_rng([seed, *os.fsencode(name)])
             draws = (int(generator.choice(lengths)) for _ in itertools.count())
-            for shot, middle, frames in cut_into_windows(_frames(path), draws):
+            for shot, middle, frames in cut_into_windows(frames_of(path), draws):
                 sequence = joined_inside(folder, f"{name}_{len(frames):02d}_{shot:02d}")
                 if (sequence / "sharp" / f"{middle:06d}.png").exists():
                     kept += 1
@@ -151,58 +146,6 @@ class CutDetector:
         return difference > 10 + 2 * usual
 
 
-def _find_recordings(source: Path) -> dict[str, Path]:
-    """The videos and folders of frames, by the name their sequences get."""
-    if source.is_file():
-        if is_image(source):
-            raise InputError(f"{source} is a single image: pass a video or a folder of frames")
-        return {source.stem: source}
-    if not source.is_dir():
-        check_regular(source)
-    if _images(source):
-        return {source.resolve().name: source}
-    recordings = {}
-    for path in sorted(source.iterdir()):
-        if path.name[0] == ".":
-            continue
-        if is_video(path) or (path.is_dir() and _images(path)):
-            name = path.name if path.is_dir() else path.stem
-            if name in recordings:
-                raise InputError(f"{path} and {recordings[name]} share a name: rename one of them")
-            recordings[name] = path
-    if not recordings:
-        raise InputError(f"{source} holds neither frames nor videos nor folders of frames")
-    return recordings
-
-
-def _images(folder: Path) -> list[Path]:
-    """The frames of a folder, by the numbers in their names: frame_9 before frame_10."""
-
-    def by_number(path: Path) -> list[tuple[int, str]]:
-        parts = re.split(r"(\d+)", path.stem)
-        return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
-
-    images = (path for path in folder.iterdir() if is_image(path) and path.name[0] != ".")
-    return sorted(images, key=by_number)
-
-
-def _check_fps(path: Path, fps: float | None, allow_low_fps: bool) -> None:
-    if fps is None and path.is_dir():
-        raise InputError(f"{path}: frames carry no frame rate: pass it with --fps")
-    if fps is None:
-        video = Video(path)
-        video.close()
-        fps = float(video.rate)
-    if not fps > 0:
-        raise InputError(f"{path} has no usable frame rate ({fps}): pass it with --fps")
-    if fps < LOWEST_FPS and not allow_low_fps:
-        raise InputError(
-            f"{path} has {fps:g} frames per second; below {LOWEST_FPS} things move so far from "
-            "frame to frame that the average shows separate copies instead of a blur. Pass --fps "
-            "if it was recorded faster than it plays (slow motion), or --allow_low_fps"
-        )
-
-
 def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
     if not settings_file.exists():
         if folder.exists() and any(folder.iterdir()):
@@ -221,42 +164,6 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
                 f"{folder} was made with {field} {before.get(field)!r}, not {value!r}: pass the "
                 "same flags to go on, or another --output"
             )
-
-
-def _frames(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a recording, uint8 `[H, W, 3]`, RGB, all of one size, with a progress bar."""
-    shape = None
-    for name, frame in _frames_of_folder(path) if path.is_dir() else _frames_of_video(path):
-        shape = shape or frame.shape
-        if frame.shape != shape:
-            raise InputError(
-                f"{name} is {frame.shape[1]}x{frame.shape[0]}, the frames before it are "
-                f"{shape[1]}x{shape[0]}"
-            )
-        yield frame
-
-
-def _frames_of_folder(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    for path in progress(_images(folder), folder.name, unit="frame"):
-        yield str(path), read_rgb(path)
-
-
-def _frames_of_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    video = Video(path)
-    try:
-        frames = progress(video.contents(), path.name, video.expected or None, "frame")
-        for number, frame in enumerate(frames):
-            if not number and frame.image.dtype != np.uint8:
-                print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)
-            yield f"{path}: frame {number}", _eight_bits(frame.image)
-    finally:
-        video.close()
-    if video.damage:
-        print(f"warning: {path}: {video.damage}", file=sys.stderr)
-
-
-def _eight_bits(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else ((image + np.uint32(128)) // 257).astype(np.uint8)
 
 
 def parse_window(text: str) -> tuple[int, int]:
