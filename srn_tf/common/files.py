@@ -58,7 +58,7 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
         else:
             os.replace(temporary, path)
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
@@ -92,7 +92,15 @@ def remove_stale_partials(folder: str | os.PathLike) -> None:
     for path in Path(folder).iterdir():
         match = _PARTIAL.fullmatch(path.name)
         if match and _is_stale(path, match["host"], int(match["pid"])):
-            _remove(path)
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder with all it holds, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check_regular(path: str | os.PathLike) -> None:
@@ -165,13 +173,6 @@ def _flush(path: Path) -> None:
         if file.is_file():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1024)

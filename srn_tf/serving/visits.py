@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from srn_tf.common.errors import InputError
+from srn_tf.common.files import remove
 
 
 class Visits:
@@ -37,7 +38,7 @@ class Visits:
                 self._folders[visit] = Path(tempfile.mkdtemp(prefix="visit-", dir=self._folder))
             folder = self._folders[visit]
         for older in folder.iterdir():
-            shutil.rmtree(older) if older.is_dir() else older.unlink()
+            remove(older)
         try:
             taken = upload.rename(folder / upload.name)
         except FileNotFoundError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
-import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import remove, written_beside
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.image_files import ImageOptions, deblur_file, plan
 from srn_tf.media.images import read_photograph, write_image
@@ -86,23 +86,22 @@ class Worker:
           RunError: out of memory.
         """
         self._report = report
-        folder = Path(tempfile.mkdtemp(prefix=_RESULT, dir=photograph.parent))
-        before = folder / f"{photograph.stem}_before.png"
-        after = folder / f"{photograph.stem}_deblurred.png"
+        folder = photograph.with_name(f"{_RESULT}{uuid.uuid4().hex}")
+        before, after = f"{photograph.stem}_before.png", f"{photograph.stem}_deblurred.png"
         try:
-            (job,) = plan(photograph, after).jobs
-            options = ImageOptions(max_megapixels=self.max_megapixels)
-            notes = deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
-            write_image(before, *read_photograph(photograph, self.max_megapixels))
-        except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, (InputError, RunError)):
-                raise type(error)(_without_folders(str(error), folder)) from None
-            raise
+            with written_beside(folder) as temporary:
+                (job,) = plan(photograph, temporary / after).jobs
+                options = ImageOptions(max_megapixels=self.max_megapixels)
+                notes = deblur_file(self._deblurrer(run_dir, tile, halo), job, options)
+                original = read_photograph(photograph, self.max_megapixels)
+                write_image(temporary / before, *original)
+        except (InputError, RunError) as error:
+            raise type(error)(_without_folder(str(error), photograph)) from None
         for older in photograph.parent.glob(f"{_RESULT}*"):
             if older != folder:
-                shutil.rmtree(older, ignore_errors=True)
-        return Pictures(before, after, [_without_folders(note, folder) for note in notes])
+                remove(older)
+        notes = [_without_folder(note, photograph) for note in notes]
+        return Pictures(folder / before, folder / after, notes)
 
     def _new_deblurrer(self, run_dir: str, tile: int | None, halo: int | None) -> Deblurrer:
         return Deblurrer(
@@ -110,6 +109,6 @@ class Worker:
         )
 
 
-def _without_folders(line: str, folder: Path) -> str:
-    """A visitor knows the name of the photograph, not where it and its result are kept."""
-    return line.replace(f"{folder}{os.sep}", "").replace(f"{folder.parent}{os.sep}", "")
+def _without_folder(line: str, photograph: Path) -> str:
+    """A visitor knows the name of the photograph, not where it is kept."""
+    return line.replace(f"{photograph.parent}{os.sep}", "")

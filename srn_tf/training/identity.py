@@ -52,10 +52,6 @@ def check_same_configuration(run_dir: Path, config: TrainingConfig) -> None:
         old = before.get(field)
         if field in _PATHS:
             old, new = (None if path is None else "a path" for path in (old, new))
-        if (
-            field == "variant"
-        ):  # its own fields may be younger too; they were checked as it was read
-            old = Variant.from_dict(read_config(run_dir)["variant"]).to_dict()
         if old != new:
             if field == "variant":
                 old, new = old["name"], new["name"]
@@ -73,15 +69,17 @@ def recorded_training(run_dir: Path) -> dict | None:
     Raises:
       InputError: no run folder, or its config.json is not what a training writes.
     """
-    training = read_config(run_dir).get("training")
-    if training is None:
+    content = read_config(run_dir)
+    if content.get("training") is None:
         return None
     defaults = {
         field.name: field.default
         for field in dataclasses.fields(TrainingConfig)
         if field.default is not dataclasses.MISSING
     }
-    return defaults | checked_fields(TrainingConfig, training, f"{run_dir / CONFIG}: training")
+    known = checked_fields(TrainingConfig, content["training"], f"{run_dir / CONFIG}: training")
+    # The variant's own fields may be younger too; they were checked as they were read.
+    return {**defaults, **known, "variant": Variant.from_dict(content["variant"]).to_dict()}
 
 
 def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:

@@ -13,7 +13,6 @@ import importlib.metadata
 import json
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import write_json
+from srn_tf.common.files import remove, write_json
 from srn_tf.common.keras import keras
 from srn_tf.common.options import checked_fields
 from srn_tf.network.model import ScaleRecurrentNet, build_model
@@ -156,7 +155,7 @@ class Checkpoints:
         except tf.errors.OpError as error:
             for pattern in (".*", "_temp*"):
                 for rest in self.folder.glob(f"{CHECKPOINT_NAME}-{step}{pattern}"):
-                    shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+                    remove(rest)
             raise RunError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
                 f"({str(error).splitlines()[0]}); "
