@@ -5,7 +5,7 @@ Commands that make data:
 demo.py          photographs that scikit-image ships under a moving camera, as GoPro lays them out
 synthesize.py    pairs from your own high-frame-rate video
 starter.py       pairs for the starter weights, from any sharp photographs
-starter_weights.py   packs the weights of a run folder for the package
+starter_weights.py   packs the weights of a run folder, or the mean of several, for the package
 
 Commands that check a download: gopro.py, kohler.py, hide.py, realblur.py, reds.py.
 
