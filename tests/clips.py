@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from srn_tf.inference.video_files import VideoOptions, deblur_video
+from srn_tf.media.containers import CODECS, CONTAINERS
 from srn_tf.media.video_reading import Frame, Video
 
 
@@ -130,3 +132,16 @@ def with_another_size(path, width, height):
         mark + rest[:4], mark + height.to_bytes(2, "big") + width.to_bytes(2, "big")
     )
     path.write_bytes(head + mark + rest)
+
+
+def identity(image: np.ndarray) -> np.ndarray:
+    """In place of a network."""
+    assert image.shape[2:] == (3,)
+    return image
+
+
+def deblur(source: Path, target: Path, **options) -> list[str]:
+    """What `deblur_video` says, `identity` being the network, at the finest quality."""
+    codec = CODECS[options.get("codec") or CONTAINERS[target.suffix].codecs[0]]
+    finest = {} if codec.crf is None else {"crf": 1}
+    return deblur_video(identity, source, target, VideoOptions(**finest, **options))

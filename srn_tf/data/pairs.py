@@ -242,7 +242,8 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
     for sharp, blurred in entries:
         shared = _shared_folders(sharp, blurred)
-        for other in {"blur", "blur_gamma"} & set(blurred.parts[shared:]) - {blur_subset}:
+        subsets = {"blur", "blur_gamma"} & _layout_folders(sharp, blurred)
+        for other in subsets if blur_subset not in subsets else ():
             raise InputError(
                 f"{list_file} lists {blurred}, which is not {blur_subset!r}: "
                 f"pass --blur_subset={other}"
@@ -269,9 +270,15 @@ def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
         if len(paths) != 2:
             raise InputError(f"{list_file}, line {number}: expected two paths, sharp and blurred")
         sharp, blurred = paths
-        if {"sharp", "target"} & set(blurred.parts[_shared_folders(sharp, blurred) :]):
+        if {"sharp", "target"} & _layout_folders(sharp, blurred):
             raise InputError(f"{list_file}, line {number}: the sharp image must come first")
         yield sharp, blurred
+
+
+def _layout_folders(sharp: Path, blurred: Path) -> set[str]:
+    """The last two folders of the blurred image, as far as they are not those of the sharp one."""
+    folders = blurred.parent.parts
+    return set(folders[max(_shared_folders(sharp, blurred), len(folders) - 2) :])
 
 
 def _shared_folders(sharp: Path, blurred: Path) -> int:

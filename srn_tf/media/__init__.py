@@ -11,4 +11,5 @@ metadata.py   orientation, EXIF and colour profile
 containers.py     which videos there are, and whether a file is whole
 video_reading.py  frames upright with their times, the sound as it is
 video_writing.py  the same into a file
+video_copies.py   what of sound and subtitles its container holds
 """

@@ -60,6 +60,11 @@ class Container:
     muxer: str
     codecs: tuple[str, ...]
 
+    @property
+    def is_mp4(self) -> bool:
+        """Whether it is MP4 or QuickTime, of which the former was made."""
+        return self.muxer in ("mp4", "mov")
+
 
 CONTAINERS = {
     ".mp4": Container("mp4", ("h264", "vp9")),

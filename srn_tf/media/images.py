@@ -19,7 +19,7 @@ from srn_tf.common.errors import InputError
 from srn_tf.common.files import check_regular, reason, write_bytes
 from srn_tf.media import lossy, png, tiff
 from srn_tf.media.kinds import kind_of
-from srn_tf.media.metadata import Metadata, upright
+from srn_tf.media.metadata import Metadata, says_more_than_resolution, upright
 from srn_tf.media.stored import Stored
 
 _KINDS = {
@@ -198,11 +198,13 @@ def _stored(file: BinaryIO) -> Stored:
 def _reduced(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
     """What a format can hold of the metadata, and what it cannot in words."""
     notes = ()
-    if kind == "BMP" and (metadata.exif or metadata.icc):
-        notes += ("BMP holds neither EXIF nor colour profile: they are left out",)
+    if kind == "BMP" and (says_more_than_resolution(metadata.exif) or metadata.icc):
+        notes += ("BMP holds neither EXIF nor colour profile here: they are left out",)
     if kind == "JPEG" and not lossy.fits_jpeg(metadata):
         notes += ("its EXIF is too large for a JPEG and left out",)
         metadata = Metadata(icc=metadata.icc)
-    if kind != "PNG" and png.is_special(metadata.png_colour) and not metadata.icc:
-        notes += ("only PNG holds its description of colours: it is left out",)
+    holders = ("PNG", "HEIF") if b"cICP" in metadata.png_colour else ("PNG",)
+    if kind not in holders and png.is_special(metadata.png_colour) and not metadata.icc:
+        names = " and HEIC" if len(holders) > 1 else ""
+        notes += (f"only PNG{names} can hold its description of colours: it is left out",)
     return metadata, notes

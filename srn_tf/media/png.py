@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
 
 from srn_tf.common.errors import InputError
-from srn_tf.media.metadata import Metadata, exif_block, parse_exif
+from srn_tf.media.metadata import (
+    Metadata,
+    dots_per_inch,
+    exif_block,
+    parse_exif,
+    with_resolution,
+)
 from srn_tf.media.stored import Stored
 
 _SIGNATURE_BYTES = 8
 _LARGEST_PROFILE = 1 << 26
 _COLOUR = (b"cICP", b"cHRM", b"gAMA", b"sRGB")
 _GAMMA_OF_SRGB = 45455  # 1 / 2.2 in units of 1e-5
-_READ = (b"IHDR", b"eXIf", b"iCCP", b"acTL", *_COLOUR)
+_PER_METRE = 1  # unit of pHYs
+_READ = (b"IHDR", b"pHYs", b"eXIf", b"iCCP", b"acTL", *_COLOUR)
 
 
 def read(file: BinaryIO) -> Stored:
     """The header of a PNG file (see `Stored`)."""
-    chunks = dict(_chunks(file))
+    chunks = {}
+    for name, content in _chunks(file):
+        chunks.setdefault(name, content)  # of two libpng takes the first
     header = chunks.get(b"IHDR")
     if header is None or len(header) != 13:
         raise InputError("is unreadable: it has no header")
@@ -35,6 +45,10 @@ def read(file: BinaryIO) -> Stored:
     if images > 1:
         raise InputError(f"holds {images} images: split it into one file each")
     orientation, exif, notes = parse_exif(chunks.get(b"eXIf", b""))
+    scale = chunks.get(b"pHYs", b"")
+    if len(scale) == 9 and scale[8] == _PER_METRE:
+        x, y = (Fraction(int.from_bytes(scale[i : i + 4], "big"), 100) for i in (0, 4))
+        exif = with_resolution(exif, (x, y), 3)
     icc, profile_notes = _profile(chunks.get(b"iCCP", b""))
     colour = {name: chunks[name] for name in _COLOUR if name in chunks}
     metadata = Metadata(exif, icc, colour, notes=notes + profile_notes)
@@ -51,6 +65,10 @@ def encode(image: np.ndarray, metadata: Metadata) -> bytes:
     # As fast and nearly as small as OpenCV's: level 1, strategy "run lengths", filter "sub".
     encoded = imagecodecs.png_encode(np.ascontiguousarray(image), level=1, strategy=3, filter=16)
     extra = b"".join(_chunk(name, content) for name, content in metadata.png_colour.items())
+    scale = dots_per_inch(metadata.exif)
+    if scale:
+        sides = b"".join(round(each / 0.0254).to_bytes(4, "big") for each in scale)
+        extra += _chunk(b"pHYs", sides + bytes([_PER_METRE]))
     if metadata.icc:
         extra += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(metadata.icc))
     block = exif_block(metadata.exif, image.shape[:2])

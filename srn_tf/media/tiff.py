@@ -53,9 +53,10 @@ def read(file: BinaryIO) -> Stored:
     icc = profile.value if profile is not None and isinstance(profile.value, bytes) else b""
     metadata = Metadata(exif, icc, alpha=int(alpha), notes=notes)
     orientation = valid_orientation(None if tag is None else tag.value)
-    return Stored(
-        (page.imagelength, page.imagewidth), lambda: _decode(tiff, page), orientation, metadata
-    )
+    size = page.imagelength, page.imagewidth
+    if page.compression in _FAX:  # whose decoder turns it
+        size, orientation = size[::-1] if orientation >= 5 else size, 1
+    return Stored(size, lambda: _decode(tiff, page), orientation, metadata)
 
 
 def encode(image: np.ndarray, metadata: Metadata) -> bytes:
@@ -64,7 +65,7 @@ def encode(image: np.ndarray, metadata: Metadata) -> bytes:
     colour = image.ndim == 3 and image.shape[2] >= 3
     pointers = [tag for tag in (EXIF_IFD, GPS_IFD) if tag in metadata.exif]
     described = [
-        (tag, _ASCII, 0, value.encode("utf-8", "surrogateescape") + b"\0", True)
+        (tag, _ASCII, 0, value.encode("latin-1", "replace") + b"\0", True)
         for tag, value in metadata.exif.items()
         if isinstance(value, str)
     ]

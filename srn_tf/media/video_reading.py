@@ -22,6 +22,7 @@ from srn_tf.media.metadata import upright
 
 MAX_MEGAPIXELS = 100.0
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
+_OF_HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _COVER = 1 << 10  # disposition of a stream that is a picture for the file's icon
 # The signs of a, b, c, d in a display matrix, where x' = ax + cy and y' = bx + dy; as EXIF counts.
 _TURNS = {
@@ -133,7 +134,8 @@ class Video:
         """
         with open(self.path, "rb") as file:
             cut_off = is_cut_off(file)
-        errors, number, last = 0, 0, None
+        errors, number, last, shift = 0, 0, None, 0
+        is_avi = self._container.format.name == "avi"
         has_alpha = self.stream.metadata.get("alpha_mode") == "1"  # of WebM, in a layer of its own
         streams = [self.stream, *(self.others if with_others else [])]
         packets = self._container.demux(*streams)
@@ -162,6 +164,12 @@ class Video:
                 if has_alpha or any(component.is_alpha for component in frame.format.components):
                     self._note("its alpha channel is left out")
                 pts = frame.pts
+                if is_avi:
+                    # It stores no times: those of frames that refer to later ones are guessed, but
+                    # those of decoding are in order.
+                    if last is None:
+                        shift = (pts or 0) - (frame.dts or 0)
+                    pts = None if frame.dts is None else frame.dts + shift
                 if last and (pts is None or pts <= last.pts):
                     pts = last.pts + last.duration
                 if number > start:  # containers know how long a frame is shown by the next one
@@ -192,6 +200,8 @@ class Video:
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
         self.bits = max(component.bits for component in frame.format.components)
         deep = self.bits > 8
+        if any(str(data.type).endswith(_OF_HDR) for data in frame.side_data):
+            self._note("what it says of the display it was mastered on (HDR) is left out")
         image = frame.reformat(
             format="rgb48le" if deep else "rgb24",
             src_colorspace=int(frame.colorspace),

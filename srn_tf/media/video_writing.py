@@ -12,9 +12,12 @@ import numpy as np
 
 from srn_tf.common.errors import InputError
 from srn_tf.media.containers import Codec, Container
+from srn_tf.media.video_copies import Copies
 from srn_tf.media.video_reading import Frame, Video
 
 _FULL_RANGE, _LIMITED_RANGE = 2, 1
+_UNSPECIFIED, _BT601 = 2, 5  # matrices of YCbCr, as FFmpeg counts
+_LIKE_BT709 = (1, 2, 5, 6)  # primaries and curves that a player without word of them assumes
 _ABOUT_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 
 
@@ -48,23 +51,26 @@ class VideoWriter:
     ):
         self._source, self._codec = source, codec
         self._crf = codec.crf if crf is None else crf
-        self._container = av.open(_Output(file), "w", format=container.muxer)
-        self._muxer = container.muxer
-        self._is_mp4, self._constant_rate = self._muxer in ("mp4", "mov"), self._muxer == "avi"
+        metadata = {k: v for k, v in source.metadata.items() if k not in _ABOUT_THE_FILE}
+        # A phone's own names of place, camera and date; without them the common names do.
+        named = with_metadata and any(key.lower().startswith("com.") for key in metadata)
+        options = {"movflags": "use_metadata_tags"} if named and container.is_mp4 else {}
+        self._container = av.open(_Output(file), "w", format=container.muxer, options=options)
+        self._kind, self._muxer = container, container.muxer
+        self._is_avi = self._muxer == "avi"
         self._stream = None
         self._durations: dict[int, int] = {}
         self._last_pts: int | None = None
-        self._copies: dict[int, av.stream.Stream | None] = {}
+        self._copies: Copies | None = None
         self._waiting: list[av.Packet] = []
         self.count, self.notes = 0, []
         self._time_base = source.time_base
-        if self._constant_rate and source.rate:
+        if self._is_avi and source.rate:  # times there are numbers of frames
             self._time_base = 1 / source.rate
         if with_others and source.chapters:
             self._container.set_chapters(source.chapters)
         if with_metadata:
-            kept = {k: v for k, v in source.metadata.items() if k not in _ABOUT_THE_FILE}
-            self._container.metadata.update(kept)
+            self._container.metadata.update(metadata)
         self._with_others = with_others
 
     def write(self, item: Frame | av.Packet) -> None:
@@ -74,15 +80,10 @@ class VideoWriter:
           InputError: the container cannot hold the time of this frame.
         """
         if isinstance(item, av.Packet):
-            if self._stream is None:  # the first frame tells what the header says
+            if self._copies is None:  # the first frame tells what the header says
                 self._waiting.append(item)
-                return
-            copy = self._copies.get(item.stream.index)
-            # What was trimmed off a clip is before its beginning: only edit lists can hide it.
-            trimmed = (item.pts or 0) + (item.duration or 0) < 0 and not self._is_mp4
-            if copy is not None and not trimmed:
-                item.stream = copy
-                self._container.mux(item)
+            else:
+                self._copies.write(item)
             return
         if self._stream is None:
             self._open(item.image)
@@ -95,6 +96,7 @@ class VideoWriter:
         """Writes what the encoder still holds and the end of the file."""
         if self._stream is not None:
             self._mux(self._stream.encode(None))
+            self.notes += self._copies.notes
         self._container.close()
 
     def abandon(self) -> None:
@@ -129,6 +131,8 @@ class VideoWriter:
         if not self._is_rgb:
             made.color_range, made.colorspace = self._range, self._space()
         made.color_primaries, made.color_trc = given.color_primaries, given.color_trc
+        if self._is_avi and not {given.color_primaries, given.color_trc} <= set(_LIKE_BT709):
+            self.notes.append("avi holds no word of wide or HDR colours: they will look different")
         ratio = self._source.stream.sample_aspect_ratio
         if ratio:
             made.sample_aspect_ratio = ratio = 1 / ratio if self._source.is_turned else ratio
@@ -137,30 +141,18 @@ class VideoWriter:
                     f"{self._muxer} holds no pixel aspect ratio here: {ratio} is left out"
                 )
         self._pixels, self._stream, self._shape = pixels, stream, image.shape
-        for other in self._source.others if self._with_others else []:
-            self._copies[other.index] = self._copy_of(other)
+        others = self._source.others if self._with_others else []
+        self._copies = Copies(self._container, self._kind, others)
 
     def _space(self) -> int:
+        if self._codec.encoder == "mjpeg":  # which has no other, as JPEG has none
+            return _BT601
         space = int(self._source.stream.codec_context.colorspace)
-        return space or 2  # the source may be RGB itself; 2: not specified
-
-    def _copy_of(self, stream: av.stream.Stream) -> av.stream.Stream | None:
-        name = stream.codec_context.codec.name if stream.codec_context else "?"
-        try:
-            if name in self._container.supported_codecs:
-                copy = self._container.add_stream_from_template(stream)
-                kept = ("language", "title")
-                copy.metadata.update({k: v for k, v in stream.metadata.items() if k in kept})
-                copy.disposition = stream.disposition.value
-                return copy
-        except (ValueError, av.error.FFmpegError):
-            pass  # the container says no
-        self.notes.append(f"{self._muxer} holds no {name} {stream.type}: it is left out")
-        return None
+        return space or _UNSPECIFIED  # the source may be RGB itself
 
     def _holds_ratio(self) -> bool:
         # Matroska and AVI would hold it themselves, but PyAV has no way to tell them.
-        return self._is_mp4 or self._codec.encoder in ("libx264", "mjpeg")
+        return self._kind.is_mp4 or self._codec.encoder in ("libx264", "mjpeg")
 
     def _encode(self, item: Frame) -> None:
         deep = item.image.dtype == np.uint16

@@ -198,6 +198,22 @@ def test_a_list_of_the_other_blur_subset_is_refused(tmp_path):
     assert len(find_pairs(path, "train", "blur_gamma")) == 1
 
 
+@pytest.mark.parametrize(
+    ("sharp", "blurred", "subset"),
+    [
+        ("a/gt/seq", "sharp/data/blur", "blur"),
+        ("a/gt/seq", "blur_gamma/data/blur", "blur"),
+        ("disk/seq/sharp", "blur/seq/blur_gamma", "blur_gamma"),
+    ],
+)
+def test_only_the_last_folders_speak_of_layout(tmp_path, sharp, blurred, subset):
+    for folder in (sharp, blurred):
+        write_image(tmp_path / folder / "1.png", np.zeros((16, 16, 3), np.uint8))
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/{sharp}/1.png {tmp_path}/{blurred}/1.png\n")
+    (pair,) = find_pairs(tmp_path / "list.txt", "test", subset)
+    assert pair.blurred == tmp_path / blurred / "1.png"
+
+
 def test_lists_with_a_mark_tabs_and_folders_called_like_layouts(tmp_path):
     place = tmp_path / "sharp" / "blur" / "own"
     for folder in ("blur", "sharp"):

@@ -25,6 +25,7 @@ from image_files import (
 
 from srn_tf.common.errors import InputError
 from srn_tf.media.images import image_size, read_image, read_photograph, write_image
+from srn_tf.media.metadata import upright
 
 
 def with_length(content, length):
@@ -180,6 +181,29 @@ def test_a_kind_is_read_exactly_and_written_back(tmp_path, content, expected):
         assert copy.metadata.alpha == photograph.metadata.alpha
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_a_fax_is_turned_once(tmp_path, orientation):
+    bits = PIL.Image.fromarray(GRAY > 127)
+    content = pillow(bits, "TIFF", compression="group4", tiffinfo={274: orientation})
+    (tmp_path / "fax.tif").write_bytes(content)
+    expected = upright(np.where(GRAY > 127, np.uint8(255), np.uint8(0)), orientation)
+    np.testing.assert_array_equal(read_image(tmp_path / "fax.tif"), expected)
+    assert image_size(tmp_path / "fax.tif") == expected.shape
+
+
+def test_the_profile_of_a_bmp_is_read(tmp_path):
+    old = bmp(bgrx(RGB, 255), 32)
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0)
+    more = masks + struct.pack("<I48xIIII", 0x4D424544, 4, 124 + len(old) - 54, 4, 0)
+    head = old[:10] + struct.pack("<II", 14 + 124, 124) + old[18:30] + b"\3" + old[31:54]
+    (tmp_path / "in.bmp").write_bytes(head + more + old[54:] + b"icc!")
+    image, metadata = read_photograph(tmp_path / "in.bmp")
+    np.testing.assert_array_equal(image, RGB)
+    assert metadata.icc == b"icc!"
+    (note,) = write_image(tmp_path / "out.bmp", image, metadata)
+    assert "colour profile" in note
+
+
 def test_previews_and_gain_maps_of_a_jpeg_are_said_to_be_lost(tmp_path):
     several = pillow(RGB, "MPO", save_all=True, append_images=[PIL.Image.fromarray(GRAY)])
     (tmp_path / "in.jpg").write_bytes(several)
@@ -217,6 +241,10 @@ REFUSED = {
         "YCbCr image with compression NONE",
     ),
     "deep avif": (imagecodecs.avif_encode(DEEP["rgb"] >> 6, bitspersample=10), "more than 8 bits"),
+    "bmp with alpha": (
+        bmp([bytes(8)], 16, 6, struct.pack("<IIII", 0x7C00, 0x3E0, 0x1F, 0x8000)),
+        "16-bit BMP with an alpha channel",
+    ),
     "animated avif": (animated("AVIF"), "holds 2 images"),
     "animated webp": (animated("WEBP"), "holds 2 images"),
     "animated png": (animated("PNG"), "holds 2 images"),
@@ -253,6 +281,10 @@ def test_sizes_are_judged_by_the_header(tmp_path):
     for limit in (400, float("nan")):
         with pytest.raises(InputError, match=r"bomb\.png has 3600\.0 megapixels"):
             read_photograph(tmp_path / "bomb.png", limit)
+    second = chunk(b"IHDR", struct.pack(">IIBBBBB", 10, 10, 8, 2, 0, 0, 0))
+    (tmp_path / "twice.png").write_bytes(with_chunks(bytes(bomb), second))
+    with pytest.raises(InputError, match=r"twice\.png has 3600\.0 megapixels"):
+        read_photograph(tmp_path / "twice.png")
     with (tmp_path / "sparse.png").open("wb") as file:
         file.truncate(200 << 30)
     with pytest.raises(InputError, match=r"sparse\.png is a file of 214\.7 GB"):

@@ -2,6 +2,7 @@
 
 import struct
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
@@ -42,6 +43,56 @@ def test_exif_and_profile_are_copied_and_the_orientation_reset(tmp_path, suffix)
             0x8769: {**photograph.metadata.exif[0x8769], 0xA002: 40, 0xA003: 64},
         }.items()
     )
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_texts_keep_their_bytes_whatever_their_encoding(tmp_path, suffix):
+    for text in ("Grüße aus Köln".encode(), "© 名前".encode(), "Müller".encode("latin-1")):
+        exif = PIL.Image.Exif()
+        exif[0x010F], exif[0x8769] = "X" * len(text), {0xA434: "Y" * len(text)}
+        block = exif.tobytes().replace(b"X" * len(text), text).replace(b"Y" * len(text), text)
+        (tmp_path / "in.jpg").write_bytes(pillow(SMOOTH, "JPEG", exif=block))
+        photograph = read_photograph(tmp_path / "in.jpg")
+        for name in ("once", "twice"):  # an encoding of an encoding would grow
+            write_image(tmp_path / f"{name}{suffix}", *photograph)
+            assert (tmp_path / f"{name}{suffix}").read_bytes().count(text) == 2
+            photograph = read_photograph(tmp_path / f"{name}{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_a_camera_that_says_adobe_rgb_in_exif_alone_is_believed(tmp_path, suffix):
+    exif = PIL.Image.Exif()
+    exif[0x8769] = {0xA001: 65535, 0xA005: {1: "R03", 2: b"0100"}}
+    (tmp_path / "in.jpg").write_bytes(pillow(SMOOTH, "JPEG", exif=exif.tobytes()))
+    assert write_image(tmp_path / f"out{suffix}", *read_photograph(tmp_path / "in.jpg")) == ()
+    found = PIL.Image.open(tmp_path / f"out{suffix}").getexif()
+    assert found.get_ifd(0x8769)[0xA001] == 65535
+    assert found.get_ifd(0xA005)[1] == "R03"
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "tiff", "bmp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp", ".webp"])
+def test_the_resolution_of_a_scan_is_kept(tmp_path, kind, suffix):
+    (tmp_path / "scan").write_bytes(pillow(SMOOTH, kind, dpi=(300, 150)))
+    assert write_image(tmp_path / f"out{suffix}", *read_photograph(tmp_path / "scan")) == ()
+    image = PIL.Image.open(tmp_path / f"out{suffix}")
+    if suffix == ".webp":
+        scale = 2.54 if image.getexif()[0x0128] == 3 else 1
+        found = [scale * float(image.getexif()[tag]) for tag in (0x011A, 0x011B)]
+    else:
+        found = image.info["dpi"]
+    assert found == pytest.approx((300, 150), rel=1e-3)
+
+
+def test_the_resolution_in_exif_comes_first_and_none_is_made_up(tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = 240, 240, 2
+    (tmp_path / "in.jpg").write_bytes(pillow(SMOOTH, "JPEG", exif=exif.tobytes(), dpi=(72, 72)))
+    write_image(tmp_path / "out.jpg", *read_photograph(tmp_path / "in.jpg"))
+    assert PIL.Image.open(tmp_path / "out.jpg").info["dpi"] == (240, 240)
+    for kind in ("JPEG", "PNG", "BMP"):
+        (tmp_path / "plain").write_bytes(pillow(SMOOTH, kind, **({"dpi": (0, 0)})))
+        assert read_photograph(tmp_path / "plain").metadata.exif == {}
 
 
 def test_tags_of_a_bigtiff_turn_it_and_are_said_to_be_lost(tmp_path):
@@ -94,6 +145,28 @@ def test_colour_chunks_of_a_png_are_kept_by_png_and_named_elsewhere(tmp_path, co
     assert colour in (tmp_path / "copy.png").read_bytes()
     (note,) = write_image(tmp_path / "copy.webp", *photograph)
     assert "only PNG" in note
+
+
+def test_colours_of_an_avif_are_kept_by_png_and_named_elsewhere(tmp_path):
+    for codes, chunks in (((12, 13), [chunk(b"cICP", bytes([12, 13, 0, 1]))]), ((1, 13), [])):
+        options = {"primaries": codes[0], "transfer": codes[1], "pixelformat": "444"}
+        (tmp_path / "in.avif").write_bytes(imagecodecs.avif_encode(SMOOTH, **options))
+        photograph = read_photograph(tmp_path / "in.avif")
+        assert write_image(tmp_path / "out.png", *photograph) == ()
+        assert all(each in (tmp_path / "out.png").read_bytes() for each in chunks)
+        notes = write_image(tmp_path / "out.avif", *photograph)
+        assert [True for note in notes if "only PNG and HEIC" in note] == [True for _ in chunks]
+
+
+def test_colours_of_a_heic_are_kept(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    options = {"color_primaries": 9, "transfer_characteristics": 16}
+    heif.from_pillow(PIL.Image.fromarray(SMOOTH)).save(tmp_path / "in.heic", **options)
+    photograph = read_photograph(tmp_path / "in.heic")
+    for suffix in (".heic", ".png"):
+        assert write_image(tmp_path / f"out{suffix}", *photograph) == ()
+        found = read_photograph(tmp_path / f"out{suffix}").metadata.png_colour
+        assert found[b"cICP"] == bytes([9, 16, 0, 1])
 
 
 @pytest.mark.parametrize("suffix", [".avif", ".heic"])

@@ -1,0 +1,153 @@
+"""Sound, subtitles, chapters and the names of a video: copied, or it is said what is left out."""
+
+from fractions import Fraction
+
+import av
+import pytest
+from clips import deblur, make_video, packets_of
+
+from srn_tf.media.containers import CODECS, CONTAINERS
+from srn_tf.media.video_reading import Video
+from srn_tf.media.video_writing import VideoWriter
+
+OF_APPLE = {
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.location.ISO6709": "+48.1000+011.5000+500.0/",
+}
+
+
+def copied(source, target, change=None, options=None):
+    """Copies all packets; `change` is given the number and the packet of each sound."""
+    number = 0
+    with av.open(str(source)) as old, av.open(str(target), "w", options=options or {}) as new:
+        streams = {each.index: new.add_stream_from_template(each) for each in old.streams}
+        if options:
+            new.metadata.update(OF_APPLE)
+        for packet in old.demux():
+            if packet.stream.type == "audio" and packet.size and change:
+                change(number, packet)
+                number += 1
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                new.mux(packet)
+    return target
+
+
+def sound_of(path):
+    """When each packet of sound begins, in seconds."""
+    with av.open(str(path)) as container:
+        return [float(each.pts * each.time_base) for each in container.demux(audio=0) if each.size]
+
+
+@pytest.mark.parametrize(
+    ("sound", "kind", "suffix"),
+    [
+        ("pcm_s16le", ".avi", ".mp4"),  # whose header names no layout
+        ("pcm_s16le", ".avi", ".avi"),
+        ("pcm_f32le", ".mkv", ".mov"),
+        ("ac3", ".avi", ".mkv"),
+    ],
+)
+def test_sound_is_copied_at_its_times(tmp_path, sound, kind, suffix):
+    source = make_video(tmp_path / f"in{kind}", tuple(range(25)), sound=sound, sound_blocks=43)
+    target = tmp_path / f"out{suffix}"
+    assert deblur(source, target) == []
+    assert packets_of(target, "audio") == packets_of(source, "audio")
+    assert sound_of(target) == pytest.approx(sound_of(source), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("sound", "kind", "suffix", "name"),
+    [
+        ("aac", ".mp4", ".webm", "webm holds no aac audio"),
+        ("flac", ".mkv", ".mov", "mov holds no flac audio"),
+        ("ac3", ".avi", ".avi", "avi holds no ac3 audio"),  # it would come at a fifth of its times
+    ],
+)
+def test_sound_that_the_container_does_not_hold_is_named(tmp_path, sound, kind, suffix, name):
+    (note,) = deblur(make_video(tmp_path / f"in{kind}", sound=sound), tmp_path / f"out{suffix}")
+    assert f"{name}: it is left out" in note
+
+
+def test_a_time_of_sound_that_comes_twice_spoils_nothing(tmp_path):
+    def again(number, packet):
+        if number == 10:
+            packet.pts = packet.dts = packet.dts - 23
+
+    clip = make_video(tmp_path / "clip.mkv", tuple(range(25)), sound="aac", sound_blocks=43)
+    source = copied(clip, tmp_path / "in.mkv", again)
+    assert deblur(source, tmp_path / "out.mp4") == []
+    assert packets_of(tmp_path / "out.mp4", "audio") == packets_of(source, "audio")
+
+
+def test_sound_that_begins_late_is_said_to_be_early_in_avi(tmp_path):
+    def later(_, packet):
+        packet.pts = packet.dts = packet.dts + 500
+
+    clip = make_video(tmp_path / "clip.mkv", tuple(range(25)), sound="mp2", sound_blocks=10)
+    source = copied(clip, tmp_path / "in.mkv", later)
+    assert deblur(source, tmp_path / "out.mp4") == []
+    assert sound_of(tmp_path / "out.mp4") == pytest.approx(sound_of(source), abs=2e-3)
+    (note,) = deblur(source, tmp_path / "out.avi")
+    assert "avi begins every sound at once: it is 0.49 s early" in note
+
+
+def test_sound_that_lasts_longer_than_the_picture_is_no_truncation(tmp_path):
+    source = make_video(tmp_path / "in.mkv", sound="aac", sound_blocks=200)
+    assert deblur(source, tmp_path / "out.mkv") == []
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+@pytest.mark.parametrize("strip", [False, True])
+def test_what_a_phone_says_of_place_and_camera_is_kept_or_stripped(tmp_path, suffix, strip):
+    options = {"movflags": "use_metadata_tags"}
+    source = copied(make_video(tmp_path / "clip.mp4"), tmp_path / "in.mov", options=options)
+    assert deblur(source, tmp_path / f"out{suffix}", strip_metadata=strip) == []
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert (container.metadata.items() >= OF_APPLE.items()) == (not strip)
+        assert any(key.startswith("com.") for key in container.metadata) == (not strip)
+
+
+@pytest.mark.skipif(
+    not hasattr(av.container.OutputContainer, "add_mux_stream"), reason="PyAV makes no subtitles"
+)
+@pytest.mark.parametrize(
+    ("suffix", "codec", "mark", "other"),
+    [
+        (".mkv", "subrip", b"", ".mp4"),
+        (".mp4", "mov_text", b"\0\5", ".mkv"),
+        (".webm", "webvtt", b"", ".mov"),
+    ],
+)
+def test_subtitles_are_copied_or_named(tmp_path, suffix, codec, mark, other):
+    lines = [mark + b"first", mark + b"other"]
+    encoder = {"encoder": "libvpx-vp9"} if suffix == ".webm" else {}
+    source = make_video(tmp_path / f"in{suffix}", subtitles=(codec, lines), **encoder)
+    target = tmp_path / f"out{suffix}"
+    assert deblur(source, target) == []
+    assert [line for line in packets_of(target, "subtitles") if line in lines] == lines
+    with av.open(str(target)) as container:
+        assert container.streams.subtitles[0].metadata["language"] == "ger"
+    (note,) = deblur(source, tmp_path / f"out{other}")
+    assert "subtitle: it is left out" in note
+
+
+@pytest.mark.skipif(
+    not hasattr(av.container.OutputContainer, "set_chapters"), reason="PyAV knows no chapters"
+)
+def test_chapters_are_kept(tmp_path):
+    source = make_video(tmp_path / "in.mkv")
+    video = Video(source)
+    video.chapters = [
+        {"id": 1, "start": 0, "end": 80, "time_base": Fraction(1, 1000), "metadata": {"title": "A"}}
+    ]
+    with (tmp_path / "out.mkv").open("w+b") as file:
+        flags = {"with_others": True, "with_metadata": True}
+        writer = VideoWriter(file, CONTAINERS[".mkv"], CODECS["h264"], None, video, **flags)
+        for frame in video.contents():
+            writer.write(frame)
+        writer.close()
+    video.close()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (chapter,) = container.chapters()
+    assert chapter["metadata"] == {"title": "A"}
