@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import read_text, written_beside
 from srn_tf.common.folders import locked
 from srn_tf.common.progress import progress
 from srn_tf.media.images import write_image
@@ -69,7 +69,7 @@ def is_rendered(settings_file: Path, settings: dict, images: int, overwrite: boo
     """
     folder = settings_file.parent
     try:
-        found = json.loads(settings_file.read_text())
+        found = json.loads(read_text(settings_file))
     except (OSError, ValueError):
         found = None
     if found == settings and sum(1 for _ in folder.rglob("*.png")) == images:

@@ -31,7 +31,7 @@ from data_tools.recordings import LOWEST_FPS, check_fps, find_recordings, frames
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import check_regular, reading, write_json
+from srn_tf.common.files import read_text, reading, write_json
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside, locked
 
@@ -151,9 +151,8 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} holds data of another origin: choose another --output")
         return
-    check_regular(settings_file)
     try:
-        before = json.loads(settings_file.read_text("utf-8"))
+        before = json.loads(read_text(settings_file))
         if not isinstance(before, dict):
             raise TypeError(before)
     except (ValueError, TypeError, RecursionError):

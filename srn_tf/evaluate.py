@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
-from srn_tf.evaluation.names import BENCHMARKS, open_benchmark
+from srn_tf.evaluation.names import BENCHMARKS, check_arguments, open_benchmark
 from srn_tf.training.configuration import BLUR_SUBSETS
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def main() -> None:
         raise InputError("pass one of --run_dir, --saved_model and --predictions_dir")
     if CHECKPOINT.present and RUN_DIR.value is None:
         raise InputError("--checkpoint needs --run_dir")
+    check_arguments(BENCHMARK.value, *_arguments())
     from srn_tf.evaluation.scoring import (
         evaluate_predictions,
         evaluate_run,
@@ -116,8 +117,13 @@ def main() -> None:
         evaluate_predictions(PREDICTIONS_DIR.value, _benchmark(), OUTPUT.value)
 
 
-def _benchmark() -> Benchmark:
+def _arguments() -> tuple[str | None, str | None]:
     split, subset = (flag.value if flag.present else None for flag in (SPLIT, BLUR_SUBSET))
+    return split, subset
+
+
+def _benchmark() -> Benchmark:
+    split, subset = _arguments()
     if BENCHMARK.value == "gopro" and subset is None and RUN_DIR.value is not None:
         from srn_tf.evaluation.scoring import trained_subset
 

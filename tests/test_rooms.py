@@ -54,7 +54,8 @@ def imports(path):
             assert node.level == 0, f"{path} has a relative import"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                is_module = (ROOT / whole.replace(".", "/")).with_suffix(".py").exists()
+                place = ROOT / whole.replace(".", "/")
+                is_module = place.is_dir() or place.with_suffix(".py").exists()
                 names.add(whole if is_module else node.module)
     return {name for name in names if floor(name) is not None and name != "srn_tf"}
 

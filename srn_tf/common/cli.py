@@ -24,6 +24,7 @@ from logging import getLogger
 
 from absl import app, flags, logging
 
+from srn_tf.common import gpus
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.usage import full_usage, usage
 
@@ -92,22 +93,40 @@ def starting() -> Iterator[None]:
 
     On file descriptor 2 it says, as errors or whatever the log level, that libraries are registered
     twice and that there is no GPU. Where the user sets TF_CPP_MIN_LOG_LEVEL to see its messages,
-    nothing is held back.
+    nothing is held back; and where there is a GPU that it does not see, what it says tells why.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") not in ("2", "3"):
+    with _held_back() if os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("2", "3") else _shown() as show:
         yield
-        return
+        tensorflow = sys.modules.get("tensorflow")
+        found = tensorflow and tensorflow.config.list_physical_devices("GPU")
+        unseen = tensorflow and not found and not gpus.is_hidden() and gpus.has_nvidia_gpu()
+        if unseen:
+            show()
+    if unseen:
+        print(gpus.UNSEEN, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[Callable[[], None]]:
+    yield lambda: None
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[Callable[[], None]]:
+    """Collects what goes to file descriptor 2; what it yields shows it, and so does an error."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-            if "tensorflow" in sys.modules:
-                sys.modules["tensorflow"].config.list_physical_devices()  # looks for GPUs
-        except BaseException:
+
+        def show() -> None:
             said.seek(0)
             os.write(stderr, said.read())
+
+        os.dup2(said.fileno(), 2)
+        try:
+            yield show
+        except BaseException:
+            show()
             raise
         finally:
             os.dup2(stderr, 2)

@@ -20,7 +20,10 @@ from pathlib import Path
 
 from srn_tf.common.errors import InputError, RunError
 
-_PARTIAL = re.compile(r"\.partial-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\..*)?")
+_MARK = r"(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}"
+_PARTIAL = re.compile(rf"\.partial-{_MARK}(\..*)?")
+_ASIDE = re.compile(rf"(?P<name>.+)\.replaced-{_MARK}")
+_LONGEST_TEXT = 1 << 28  # bytes: some million lines
 _STALE_SECONDS = 24 * 3600  # for partial files of another machine, whose processes are not seen
 _LONGEST_SUFFIX = 16
 
@@ -47,7 +50,7 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
     _tidy_once(path.parent)
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
     temporary = path.with_name(f".partial-{_mark()}{suffix}")
-    is_replaced = path.is_dir()
+    is_replaced = path.is_dir() and any(path.iterdir())
     try:
         yield temporary
         _flush(temporary)
@@ -87,12 +90,17 @@ def remove_stale_partials(folder: str | os.PathLike) -> None:
     """Removes from `folder` what killed processes left half-written.
 
     These are the files of processes of this machine that are no more, and those of others after a
-    day.
+    day. What such a process had moved aside gets its name back, unless the new one stands there.
     """
     for path in Path(folder).iterdir():
-        match = _PARTIAL.fullmatch(path.name)
-        if match and _is_stale(path, match["host"], int(match["pid"])):
+        match = _PARTIAL.fullmatch(path.name) or _ASIDE.fullmatch(path.name)
+        if not match or not _is_stale(path, match["host"], int(match["pid"])):
+            continue
+        before = path.with_name(match.groupdict().get("name") or path.name)
+        if before.exists():
             remove(path)
+        else:
+            os.rename(path, before)
 
 
 def remove(path: Path) -> None:
@@ -118,6 +126,23 @@ def check_regular(path: str | os.PathLike) -> None:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
         raise InputError(f"{path} is {kind}, not a file")
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """The content of a text file in UTF-8, with or without a mark in front.
+
+    Raises:
+      InputError: as `check_regular`, it cannot be read, is no text, or far too large for one.
+    """
+    check_regular(path)
+    with reading(path), open(path, "rb") as file:
+        content = file.read(_LONGEST_TEXT + 1)
+    try:
+        if len(content) <= _LONGEST_TEXT:
+            return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    raise InputError(f"{path} is no text, or too long for one")
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import reading
+from srn_tf.common.files import read_text, reading
 from srn_tf.media.images import image_size, is_image
 
 
@@ -240,6 +240,13 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
     if root is None:
         places = ", ".join(map(str, roots))
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
+    # Of absolute paths the folders above all images are those of this machine or this job.
+    skipped = 0
+    if all(path.is_absolute() for entry in entries for path in entry):
+        above = (
+            Path(*blurred.parts[: _shared_folders(sharp, blurred)]) for sharp, blurred in entries
+        )
+        skipped = len(Path(os.path.commonpath(above)).parts) - 1
     for sharp, blurred in entries:
         shared = _shared_folders(sharp, blurred)
         subsets = {"blur", "blur_gamma"} & _layout_folders(sharp, blurred)
@@ -249,7 +256,8 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
                 f"pass --blur_subset={other}"
             )
         # Names serve for files that are written: they never lead out of a folder.
-        folders = [part for part in blurred.parts[:shared] if part not in (blurred.anchor, "..")]
+        folders = blurred.parts[skipped:shared]
+        folders = [part for part in folders if part not in (blurred.anchor, "..")]
         own = blurred.parent.parts[shared:]
         folders += [part for part in own if part not in ("..", "blur", "blur_gamma", "input")]
         sequence = "/".join(folders)
@@ -259,9 +267,9 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
 
 def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
     try:
-        lines = list_file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{list_file} is neither a folder nor a list of pairs") from None
+        lines = read_text(list_file).splitlines()
+    except InputError as error:
+        raise InputError(f"{list_file} is neither a folder nor a list of pairs: {error}") from None
     for number, line in enumerate(lines, start=1):
         words = line.split("\t") if "\t" in line.strip() else line.split()
         paths = [Path(word.strip()) for word in words if word.strip()]

@@ -10,6 +10,8 @@ The others have a file each; `srn_tf.evaluation.names` opens any of them by its 
 from __future__ import annotations
 
 import abc
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srn_tf.data import Pair, find_pairs
+from srn_tf.data import Pair, find_pairs, fingerprint
 from srn_tf.evaluation.metrics import Scores, scores
 from srn_tf.media.images import read_rgb
 
@@ -50,6 +52,7 @@ class Benchmark(abc.ABC):
       about: strings that say the same in result files.
 
     Attributes:
+      identity: strings that tell these images from others, wherever they lie.
       metrics: names of the scores, in the order of `score`.
       layouts: how predictions may be called, in words.
       published: what is known of SRN's scores here, with the source; may be empty.
@@ -69,6 +72,9 @@ class Benchmark(abc.ABC):
         self.images = images
         self.tag = tag
         self.about = {"data_dir": str(Path(data_dir).resolve()), **about}
+        files = [fingerprint(i.name, i.size, (i.blurred, *i.truth)) for i in images]
+        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+        self.identity = {"images": digest, **about}
 
     @abc.abstractmethod
     def score(self, image: BenchmarkImage, candidates: Sequence[np.ndarray]) -> list[list[float]]:

@@ -20,6 +20,12 @@ BENCHMARKS = {
 }
 
 
+def check_arguments(name: str, split: str | None, blur_subset: str | None) -> None:
+    """Raises the InputError of `open_benchmark` for arguments of pairs alone, before all else."""
+    if name != "gopro" and (split or blur_subset):
+        raise InputError(f"--split and --blur_subset do not go with --benchmark={name}")
+
+
 def open_benchmark(
     name: str, data_dir: str | os.PathLike, split: str | None = None, blur_subset: str | None = None
 ) -> Benchmark:
@@ -34,12 +40,11 @@ def open_benchmark(
     Raises:
       InputError: files are missing, or an argument does not go with the benchmark.
     """
+    check_arguments(name, split, blur_subset)
     if name == "gopro":
         from srn_tf.evaluation.benchmarks import PairedBenchmark
 
         return PairedBenchmark(data_dir, split or "test", blur_subset or "blur")
-    if split or blur_subset:
-        raise InputError(f"--split and --blur_subset do not go with --benchmark={name}")
     if name == "kohler":
         from srn_tf.evaluation.kohler import KohlerBenchmark
 

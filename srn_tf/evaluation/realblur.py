@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from srn_tf.common.errors import InputError, named
+from srn_tf.common.files import read_text
 from srn_tf.common.folders import files_below
 from srn_tf.data import PairFiles, sized_pairs
 from srn_tf.evaluation.benchmarks import BenchmarkImage, OneTruthBenchmark, sequence_places
@@ -105,10 +106,7 @@ def survey_realblur(data_dir: str | os.PathLike, kind: str) -> tuple[list[PairFi
 
 
 def _listed(list_file: Path) -> list[tuple[Path, Path]]:
-    try:
-        lines = list_file.read_text("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{list_file} cannot be read as a list: {error}") from None
+    lines = read_text(list_file).splitlines()
     pairs = []
     for number, line in enumerate(lines, start=1):
         words = line.split()

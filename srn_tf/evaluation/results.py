@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from srn_tf.common.errors import InputError, named
-from srn_tf.common.files import check_regular, write_json, write_text
+from srn_tf.common.files import read_text, write_json, write_text
 from srn_tf.evaluation.benchmarks import Benchmark
 
 RESULTS, BASELINE, SEQUENCES, SUMMARY = FILES = (
@@ -113,9 +113,8 @@ def read_summary(folder: str | Path) -> dict | None:
     path = Path(folder) / SUMMARY
     if not path.exists():
         return None
-    check_regular(path)
     try:
-        summary = json.loads(path.read_text("utf-8"))
+        summary = json.loads(read_text(path))
         kinds = {"images": int, "mean": dict, "baseline": dict, "sequences": dict, "data_dir": str}
         for field, kind in kinds.items():
             if not isinstance(summary[field], kind):

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import check_regular, write_text
+from srn_tf.common.files import read_text, write_text
 from srn_tf.evaluation import results
 from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
 
@@ -86,9 +86,8 @@ class ScoreLog:
         """The identity in the first line, None where there is no log; and all other lines."""
         if not self.path.exists():
             return None, []
-        check_regular(self.path)
         try:
-            head, *lines = self.path.read_text("utf-8").splitlines() or [""]
+            head, *lines = read_text(self.path).splitlines() or [""]
             identity = json.loads(head)[_HEAD]
             if not isinstance(identity, dict):
                 raise TypeError(identity)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -128,7 +129,10 @@ def trained_subset(run_dir: str | Path) -> str | None:
       InputError: `run_dir` is not a run folder.
     """
     config = read_config(run_dir)
-    return config.get("training", config).get("blur_subset")
+    subset = config.get("training", config).get("blur_subset")
+    if not isinstance(subset, (str, type(None))):
+        raise InputError(f"{Path(run_dir) / CONFIG}: blur_subset must be a text, not {subset!r}")
+    return subset
 
 
 def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
@@ -149,7 +153,8 @@ def _selection(run_dir: str | Path, benchmark: Benchmark, checkpoint: str) -> di
     if not isinstance(selected_on, list):
         return {"selected_on": "unknown"}
     scored = [fingerprint(i.name, i.size, (i.blurred, *i.truth)) for i in benchmark.images]
-    shared = sum(image in scored for image in selected_on)
+    known = list(map(_without_layout, scored))
+    shared = sum(_without_layout(image) in known for image in selected_on)
     if shared:
         print(
             f"warning: {shared} of the images on which {run_dir} selected its best checkpoint are "
@@ -160,6 +165,12 @@ def _selection(run_dir: str | Path, benchmark: Benchmark, checkpoint: str) -> di
         "selected_on": f"{len(selected_on)} held-out training images",
         "selected_on_and_scored": shared,
     }
+
+
+def _without_layout(image: object) -> list:
+    """A fingerprint, of the name the last number alone: the rest depends on the folders."""
+    name, *sizes = image if isinstance(image, list) and image else [image]
+    return [re.findall(r"\d+", str(name))[-1:], *sizes]
 
 
 def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
@@ -176,7 +187,7 @@ def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
     _check_output(output, benchmark)
     files = source.files(output)
     with locked(output):
-        log = ScoreLog(output, benchmark, {**benchmark.about, **source.identity})
+        log = ScoreLog(output, benchmark, {**benchmark.identity, **source.identity})
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
             scoring = _Scoring(benchmark, log, pool)
             try:

@@ -50,12 +50,12 @@ def export(
         level; nothing is left behind.
     """
     output = Path(output)
+    config = read_config(run_dir)
     with locked(output, beside=True):
         if output.exists() and not overwrite:
             raise InputError(f"{output} exists: pass --overwrite to replace it")
         if output.exists() and not _is_export(output):
             raise InputError(f"{output} is not an earlier export: choose another --output")
-        config = read_config(run_dir)
         model = load_model(run_dir, checkpoint)
         with written_beside(output) as temporary:
             temporary.mkdir()
@@ -85,9 +85,10 @@ def _is_export(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     models = {known.file for known in FORMATS.values()}
-    about = {"README.md", CONFIG, "assets", "variables", "fingerprint.pb"}
+    ours = {"README.md", CONFIG}
+    further = {"assets", "variables", "fingerprint.pb"}
     names = {path.name for path in folder.iterdir()}
-    return bool(names & models) and names <= models | about
+    return bool(names & models) and ours <= names <= models | ours | further
 
 
 def _largest_difference(client: graph.Client, deblurrer: Deblurrer) -> int:

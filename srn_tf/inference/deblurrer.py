@@ -119,19 +119,19 @@ class _SavedModelDeblurrer(Deblurrer):
     def __init__(self, folder: str | os.PathLike):
         if not tf.saved_model.contains_saved_model(os.fspath(folder)):
             raise InputError(f"{folder} is no SavedModel (srn_tf.export writes one)")
-        self._module = tf.saved_model.load(os.fspath(folder))  # owns the variables
+        try:
+            self._module = tf.saved_model.load(os.fspath(folder))  # owns the variables
+        except (tf.errors.OpError, OSError, LookupError, ValueError) as error:
+            text = (str(error).strip() or repr(error)).splitlines()[0]
+            raise InputError(f"{folder} is a damaged SavedModel: {text}") from None
         self._signatures = self._module.signatures
         _refuse_foreign(self._signatures, folder)
         _refuse_infinite(getattr(self._module, "weights", ()))
 
     def _deblurred(self, image: np.ndarray) -> np.ndarray:
-        if image.dtype == np.uint8:
-            return self._run("serving_default", image)
-        return as_dtype(self._run("float", as_dtype(image, np.float32)), image.dtype)
-
-    def _run(self, signature: str, image: np.ndarray) -> np.ndarray:
-        (deblurred,) = self._signatures[signature](image=tf.constant(image[None]))["deblurred"]
-        return deblurred.numpy()
+        values = tf.constant(as_dtype(image, np.float32)[None])
+        (deblurred,) = self._signatures["float"](image=values)["deblurred"]
+        return as_dtype(deblurred.numpy(), image.dtype)
 
 
 def _refuse_infinite(variables: Iterable[tf.Variable]) -> None:
@@ -142,12 +142,16 @@ def _refuse_infinite(variables: Iterable[tf.Variable]) -> None:
             )
 
 
+def _sides(shape: tf.TensorShape) -> list[int | None] | None:
+    return None if shape.rank is None else shape.as_list()
+
+
 def _refuse_foreign(signatures: Mapping[str, object], folder: str | os.PathLike) -> None:
     """Refuses a SavedModel whose names, types and shapes are not those of `srn_tf.export`."""
     for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32)):
         function = signatures.get(name)
         found = function and [
-            {key: (spec.dtype, spec.shape.as_list()) for key, spec in specs.items()}
+            {key: (spec.dtype, _sides(spec.shape)) for key, spec in specs.items()}
             for specs in (function.structured_input_signature[1], function.structured_outputs)
         ]
         inputs, outputs = ({key: (dtype, [None] * 3 + [3])} for key in ("image", "deblurred"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import itertools
 import os
 import re
 import sys
@@ -117,7 +118,7 @@ def _deblur(
             if count_frames(file) != writer.count:
                 raise RunError(f"{target}: the encoded video is not whole (disk full?)")
         if video.damage:
-            part = _part_path(target, Path(video.path))
+            part = _part_path(target)
             os.replace(temporary, part)
             raise RunError(
                 f"{video.path}: {video.damage}; {part} holds the {writer.count} frames that could "
@@ -175,10 +176,10 @@ def _ahead(items: Iterator, reading: concurrent.futures.Executor) -> Iterator:
         yield item
 
 
-def _part_path(target: Path, source: Path) -> Path:
-    """Where what could be decoded of a damaged video goes: `NAME.truncated.mp4`, and no input."""
-    longest = _LONGEST_NAME - len(os.fsencode(f".truncated-9{target.suffix}"))
+def _part_path(target: Path) -> Path:
+    """Where what could be decoded of a damaged video goes: `NAME.truncated.mp4`, or one beside."""
+    longest = _LONGEST_NAME - len(os.fsencode(f".truncated9999{target.suffix}"))
     stem = os.fsdecode(os.fsencode(target.stem)[:longest])
-    names = (f"{stem}.truncated{number}{target.suffix}" for number in ("", *range(1, 10)))
-    paths = map(target.with_name, names)
-    return next(path for path in paths if path.resolve() != source.resolve())
+    numbers = itertools.chain([""], itertools.count(1))
+    paths = (target.with_name(f"{stem}.truncated{n}{target.suffix}") for n in numbers)
+    return next(path for path in paths if not path.exists())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import csv
+import io
 import signal
 import sys
 import time
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from srn_tf.common.files import written_beside
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import read_text, written_beside
 from srn_tf.common.keras import keras
 from srn_tf.common.progress import Progress, duration, say
 from srn_tf.training.devices import sum_over_workers, worker
@@ -211,22 +213,42 @@ class RunLog(AtSteps):
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """The rows of metrics.csv, values as floats, without those left blank; [] when missing."""
+    """The rows of metrics.csv, values as floats, without those left blank; [] when missing.
+
+    Raises:
+      InputError: it is not what a training writes.
+    """
     if not Path(path).exists():
         return []
-    with Path(path).open(newline="") as file:
-        return [
+    try:
+        rows = [
             {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
+            for row in csv.DictReader(io.StringIO(read_text(path)))
         ]
+        if all("step" in row for row in rows):
+            return rows
+    except (ValueError, TypeError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+    raise InputError(f"{path} is not the table of a training: move it away")
 
 
 class Checkpointing(AtSteps):
-    """Saves every `every` steps and when training ends, also when a signal ends it early."""
+    """Saves when training ends, also when a signal ends it early, and before that regularly.
 
-    def __init__(self, start_step: int, every: int, checkpoints: Checkpoints):
-        super().__init__(start_step, every)
+    Args:
+      start_step: where the run goes on.
+      periods: numbers of steps after each of which to save; those of 0 are never.
+      checkpoints: where to.
+    """
+
+    def __init__(self, start_step: int, periods: Sequence[int], checkpoints: Checkpoints):
+        super().__init__(start_step, every=1)
+        self.periods = [period for period in periods if period]
         self.checkpoints = checkpoints
+
+    def is_due(self, step: int) -> bool:
+        return any(step % period == 0 for period in self.periods)
 
     def act(self, step: int) -> None:
         self.checkpoints.save(step)

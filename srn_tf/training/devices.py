@@ -6,8 +6,6 @@ import functools
 import json
 import os
 import signal
-import subprocess
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -19,29 +17,10 @@ TIMEOUT_SECONDS = 600
 
 
 def prepare_gpus(*, tf32: bool, memory_growth: bool) -> None:
-    """Sets what TensorFlow wants to know before it uses a GPU, and names one that it cannot use."""
+    """Sets what TensorFlow wants to know before it uses a GPU."""
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus if memory_growth else ():
+    for gpu in tf.config.list_physical_devices("GPU") if memory_growth else ():
         tf.config.experimental.set_memory_growth(gpu, True)
-    if not gpus and has_nvidia_gpu() and os.environ.get("CUDA_VISIBLE_DEVICES") != "-1":
-        print(
-            "This machine has an NVIDIA GPU that TensorFlow does not see: training on the CPU. "
-            "pip install 'srn-tf[cuda]' brings its libraries; docs/gpu.md says more"
-        )
-
-
-def has_nvidia_gpu() -> bool:
-    """Whether the machine has an NVIDIA GPU with a driver, whatever TensorFlow makes of it."""
-    if Path("/dev/nvidia0").exists():
-        return True
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return listed.returncode == 0 and "GPU" in listed.stdout
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

@@ -14,7 +14,7 @@ from srn_tf.data.frames import decoded
 from srn_tf.training.callbacks import read_metrics
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy, prepare_gpus
-from srn_tf.training.identity import check_same_configuration
+from srn_tf.training.identity import check_same_configuration, identity
 from srn_tf.training.run import Run, fit, open_run
 
 _STEPS = 5  # of which the first also builds the graph
@@ -42,6 +42,7 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(config, trial, Path(folder) / "run", make_strategy(options.strategy))
+        identity(Path(run_dir), config, run.data)
         for _ in decoded(run.data.train, "reading all pairs once"):
             pass
         fit(run)

@@ -24,7 +24,7 @@ from srn_tf.weights.run_folder import (
     read_config,
 )
 
-_WRITTEN = ("checkpoints", "metrics.csv", "curves.png", "comparison.png")
+_WRITTEN = ("checkpoints", "logs", "metrics.csv", "curves.png", "comparison.png")
 _PATHS = ("data_dir", "init_from")  # compared by what they hold
 
 
@@ -101,8 +101,9 @@ def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
         "selected_on": [fingerprint(p.name, p.size, (p.blurred, p.sharp)) for p in data.held_out],
     }
     if "data" in before:
-        _check_same_pairs(run_dir, before["data"].get("sequences", {}), now["sequences"])
-        _check_same_selection(run_dir, before["data"].get("selected_on"), now["selected_on"])
+        sequences, selected_on = _recorded_data(run_dir, before["data"])
+        _check_same_pairs(run_dir, sequences, now["sequences"])
+        _check_same_selection(run_dir, selected_on, now["selected_on"])
     first_weights = None
     if config.init_from is not None:
         first_weights = before.get("first_weights")
@@ -116,6 +117,17 @@ def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:
                 )
             first_weights = found
     return {"data": now, "first_weights": first_weights}
+
+
+def _recorded_data(run_dir: Path, data: dict) -> tuple[dict[str, str], list | None]:
+    sequences, selected_on = data.get("sequences", {}), data.get("selected_on")
+    if (
+        not isinstance(sequences, dict)
+        or not all(isinstance(value, str) for value in sequences.values())
+        or not isinstance(selected_on, (list, type(None)))
+    ):
+        raise InputError(f"{run_dir / CONFIG}: data is not what a training writes")
+    return sequences, selected_on
 
 
 def _check_same_pairs(run_dir: Path, before: dict[str, str], now: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ def steps_saved_and_errors_explained(
     """Around `fit`: whatever ends it, the steps done are saved where they can be trusted.
 
     Args:
-      save: saves them.
+      save: saves them; raises NonFiniteWeights where they are spoilt.
       files_of_step: names the files of the batch of a step, counted from 1.
       run_dir: the run folder.
       several_workers: whether errors may come from the connection to another worker.
@@ -44,7 +44,10 @@ def steps_saved_and_errors_explained(
         yield
     except Failure as error:
         if _leaves_steps_whole(error):
-            save()
+            try:
+                save()
+            except NonFiniteWeights as spoilt:  # since they were last looked at
+                error = spoilt
         raise explained(error, files_of_step, run_dir, several_workers) from None
 
 

@@ -74,8 +74,13 @@ def stack_rows(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def plot_curves(run_dir: Path) -> None:
-    """Draws curves.png from metrics.csv: losses, gains over the input, and the deep half's life."""
+    """Draws curves.png from metrics.csv: losses, gains over the input, the deep half's life.
+
+    Nothing where there are no rows.
+    """
     rows = read_metrics(run_dir / "metrics.csv")
+    if not rows:
+        return
     figure = Figure(figsize=(15, 4), layout="constrained")
     left, right, deep = axes = figure.subplots(1, 3)
     for axis, prefix in ((left, "loss_scale"), (right, "gain_scale")):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError, OutOfMemory, RunError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.folders import locked
 from srn_tf.common.keras import keras
 from srn_tf.data import TrainingBatches
@@ -23,8 +23,8 @@ from srn_tf.training.identity import check_same_configuration, identity
 from srn_tf.training.interruptions import steps_saved_and_errors_explained
 from srn_tf.training.report import CURVES, plot_curves, report
 from srn_tf.training.splits import RunData, find_run_data
-from srn_tf.training.step import Trainer
-from srn_tf.training.validation import TrainedDeblurrer, Validation
+from srn_tf.training.step import NonFiniteStep, Trainer
+from srn_tf.training.validation import LACK_OF_MEMORY, TrainedDeblurrer, Validation
 from srn_tf.weights.run_folder import (
     CONFIG,
     Checkpoints,
@@ -153,6 +153,8 @@ def fit(run: Run) -> None:
 
     def save() -> None:
         step = run.steps_done
+        with contextlib.suppress(NonFiniteStep):  # which has changed nothing
+            run.trainer.check()
         if run.is_chief and step > 0:
             run.checkpoints.save(step)
         elif run.is_chief and run.is_new_folder:
@@ -185,11 +187,11 @@ def fit(run: Run) -> None:
 def finish(run: Run) -> None:
     """Scores the test images, draws the curves and says that the run is finished."""
     if run.data.test:
-        run.deblurrer.take_weights(run.trainer.inference_net())
         try:
+            run.deblurrer.take_weights(run.trainer.inference_net())
             print(report(run.folder, run.deblurrer, run.data.test))
-        except OutOfMemory as error:
-            print(f"no scores at the end: {error}")
+        except LACK_OF_MEMORY as error:
+            print(f"no scores at the end: out of memory ({str(error).splitlines()[0]})")
     plot_curves(run.folder)  # the last thing that a run does: a run that has it is finished
     print(f"{run.folder} is finished: {run.steps_done} steps")
 
@@ -200,14 +202,14 @@ def _callbacks(run: Run) -> list[keras.callbacks.Callback]:
     callbacks, log = [FiniteCheck(start, periods)], None
     if run.is_chief:
         log = RunLog(run.folder, start, total, run.config.batch_size, options.log_every)
-        callbacks += [log, Checkpointing(start, options.checkpoint_every, run.checkpoints)]
+        # A validation may need more memory than there is: no step is lost with it.
+        callbacks += [log, Checkpointing(start, periods[1:], run.checkpoints)]
     if options.validate_every and (run.data.held_out or run.data.test):
         folder = checkpoint_folder(run.folder, "best")
         best_psnr = tf.Variable(best_psnr_of(folder), dtype=tf.float64, trainable=False)
         best = None
         if run.data.held_out:
             best = Checkpoints(folder, {**weights(run.trainer), "best_psnr": best_psnr}, keep=1)
-        # After the checkpoint, so that nothing that happens here can lose it.
         callbacks.append(
             Validation(
                 start,

@@ -9,6 +9,7 @@ checkpoint that does best there is kept as `checkpoints/best`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ from srn_tf.training.callbacks import AtSteps, RunLog
 from srn_tf.training.devices import sum_over_workers, worker
 from srn_tf.weights.run_folder import Checkpoints
 
+# With large images NumPy may be the first to find none.
+LACK_OF_MEMORY = (OutOfMemory, MemoryError, tf.errors.ResourceExhaustedError)
 _TILES = (None, 512, 256, 128)  # None: as large as usual
 
 
@@ -100,12 +103,11 @@ class Validation(AtSteps):
         if self.every:
             try:
                 self.deblurrer(read_rgb(self.pairs[0].blurred))
-            except OutOfMemory as error:
+            except LACK_OF_MEMORY as error:
                 self._say(f"validation will have to be left out: {error}")
 
     def act(self, step: int) -> None:
         """Scores, says and records them, and saves the best checkpoint when these are the best."""
-        self.deblurrer.take_weights(self.model.inference_net())
         means = self._means()
         if means is None:
             self._say(f"step {step}: validation left out, out of memory")
@@ -121,9 +123,10 @@ class Validation(AtSteps):
             f"ssim {means['validation_ssim']:.4f}" + ("  (best so far)" if is_best else "")
         )
         self.log.add(step, means)
-        self.log.add_images(step, "blurred, deblurred, sharp", self._examples())
         if is_best:
             self.best.save(step)
+        with contextlib.suppress(*LACK_OF_MEMORY):  # they are a picture for the curious
+            self.log.add_images(step, "blurred, deblurred, sharp", self._examples())
 
     def _means(self) -> dict[str, float] | None:
         """Over the images of all workers; None when one of them found no memory.
@@ -134,10 +137,11 @@ class Validation(AtSteps):
         number, count = worker(strategy)
         rows, lacks_memory = [], 0
         try:
+            self.deblurrer.take_weights(self.model.inference_net())
             for pair in self.pairs[number::count]:
                 before, after = self.deblurrer.scores(pair)
                 rows.append([after.psnr, after.psnr - before.psnr, after.ssim_matlab])
-        except OutOfMemory:
+        except LACK_OF_MEMORY:
             lacks_memory = 1
         if sum_over_workers(strategy, lacks_memory):
             return None

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import remove, write_json
+from srn_tf.common.files import read_text, remove, write_json
 from srn_tf.common.keras import keras
 from srn_tf.common.options import checked_fields
 from srn_tf.network.model import ScaleRecurrentNet, build_model
@@ -32,6 +32,7 @@ _VARIABLE = re.compile(r"<tf\.Variable '([^']+)'")
 CONFIG = "config.json"
 CHECKPOINT_NAME = "step"
 _INDEX = re.compile(rf"{CHECKPOINT_NAME}-(0|[1-9]\d{{0,17}})\.index")  # and no copy of one
+_PART = re.compile(rf"{CHECKPOINT_NAME}-(\d{{1,18}})(_temp.*|\.(data-\d+-of-\d+|index.*))")
 _SECTIONS = {"training": dict, "options": dict, "data": dict, "earlier_calls": list}
 _CALL = ("options", "command", "versions", "git_commit")  # what may differ from call to call
 
@@ -70,7 +71,7 @@ def read_config(run_dir: str | Path) -> dict:
         return starter_config()
     path = Path(run_dir) / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
         Variant.from_dict(checked_fields(Variant, config["variant"], f"{path}: variant"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         what = getattr(error, "strerror", None) or repr(error)
@@ -80,7 +81,9 @@ def read_config(run_dir: str | Path) -> dict:
             f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({what})"
         ) from None
     for name, kind in _SECTIONS.items():
-        if not isinstance(config.get(name, kind()), (kind, type(None))):
+        if config.get(name) is None:
+            config.pop(name, None)
+        elif not isinstance(config[name], kind):
             raise InputError(f"{path}: {name} must be of type {kind.__name__}")
     return config
 
@@ -149,19 +152,26 @@ class Checkpoints:
         """
         if step == self._saved_step:
             return
+        self._remove_rests()
         older = [kept for kept in checkpoint_steps(self.folder) if kept != step]
         try:
             self._manager.save(checkpoint_number=step)
         except tf.errors.OpError as error:
-            for pattern in (".*", "_temp*"):
-                for rest in self.folder.glob(f"{CHECKPOINT_NAME}-{step}{pattern}"):
-                    remove(rest)
+            self._remove_rests()
             raise RunError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
                 f"({str(error).splitlines()[0]}); "
                 + (f"that of step {older[0]} is intact" if older else "there is none before it")
             ) from None
         self._saved_step = step
+
+    def _remove_rests(self) -> None:
+        """Removes the parts of checkpoints that were not finished: the index comes last."""
+        whole = checkpoint_steps(self.folder)
+        for path in self.folder.glob(f"{CHECKPOINT_NAME}-*"):
+            match = _PART.fullmatch(path.name)
+            if match and int(match[1]) not in whole:
+                remove(path)
 
     def restore(self) -> int | None:
         """Restores the newest that can be read: its step, or None where there is none."""

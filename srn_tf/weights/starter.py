@@ -81,5 +81,6 @@ def save_starter(model: ScaleRecurrentNet, steps: int, file: str | os.PathLike =
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise InputError(f"{name} holds values that float16 cannot")
-    with written_beside(file) as temporary:
-        np.savez_compressed(temporary, **arrays, **{_STEPS: np.array(steps)})
+    # An open file, as NumPy adds its suffix to a name.
+    with written_beside(file) as temporary, temporary.open("wb") as opened:
+        np.savez_compressed(opened, **arrays, **{_STEPS: np.array(steps)})

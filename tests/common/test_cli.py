@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from srn_tf.common import gpus
 from srn_tf.common.cli import starting
 
 COMMAND = r'''
@@ -106,6 +107,21 @@ def test_only_what_is_said_while_tensorflow_starts_is_held_back(capfd):
     with pytest.raises(ImportError), starting():
         fail()
     assert capfd.readouterr().err == "the reason\n"
+
+
+def test_a_gpu_that_tensorflow_does_not_see_is_named_with_what_it_says_of_it(monkeypatch, capfd):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    monkeypatch.setattr(gpus, "has_nvidia_gpu", lambda: True)
+    with starting():
+        os.write(2, b"the driver is too old\n")
+    reason, line = capfd.readouterr().err.splitlines()
+    assert reason == "the driver is too old"
+    assert "NVIDIA GPU that TensorFlow does not see" in line
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with starting():
+        os.write(2, b"no GPU\n")
+    assert capfd.readouterr().err == ""
 
 
 HELP = """\

@@ -12,6 +12,7 @@ import pytest
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import (
     check_regular,
+    read_text,
     remove_stale_partials,
     write_bytes,
     write_json,
@@ -142,6 +143,50 @@ def test_a_folder_that_another_process_made_meanwhile_is_kept(tmp_path):
         ours.__exit__(None, None, None)
     assert os.listdir(path) == ["theirs"]
     assert os.listdir(tmp_path) == ["saved_model"]
+
+
+def test_what_is_put_into_an_empty_folder_meanwhile_is_kept(tmp_path):
+    (tmp_path / "run").mkdir()
+
+    def write_beside_another():
+        with written_beside(tmp_path / "run") as temporary:
+            temporary.mkdir()
+            (tmp_path / "run/precious").touch()
+
+    with pytest.raises(RunError, match="made by another process"):
+        write_beside_another()
+    assert os.listdir(tmp_path / "run") == ["precious"]
+
+
+def test_what_a_killed_process_had_moved_aside_comes_back(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mark = f"{socket.gethostname()}-{dead.pid}-0123abcd"
+    for name in ("lost", "there"):
+        (tmp_path / f"{name}.replaced-{mark}").mkdir()
+        (tmp_path / f"{name}.replaced-{mark}/old").touch()
+    (tmp_path / "there").mkdir()
+    remove_stale_partials(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["lost", "there"]
+    assert os.listdir(tmp_path / "lost") == ["old"]
+    assert os.listdir(tmp_path / "there") == []
+
+
+def test_text_is_read_whole_or_refused_by_name(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"\xef\xbb\xbfa b\n")
+    assert read_text(path) == "a b\n"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match=r"list\.txt is no text, or too long for one"):
+        read_text(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"list\.txt is no text"):
+        read_text(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"list\.txt is a pipe or a device"):
+        read_text(path)
 
 
 def test_a_name_of_255_bytes_can_be_written(tmp_path):

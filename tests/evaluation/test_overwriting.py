@@ -84,6 +84,9 @@ def test_foreign_files_are_kept(run, output, name):
 def test_an_evaluation_of_something_else_is_never_replaced(data, predictions, run, tmp_path):
     run(Halver(), into=tmp_path / "run")
     moved = shutil.copytree(data, tmp_path / "moved")
+    run(None, scored=PairedBenchmark(moved), into=tmp_path / "run")  # the same images
+    changed = pixels(NAMES[0], "blur") // 2
+    write_image(moved / place(NAMES[0], "blur"), changed)
     with pytest.raises(InputError, match="holds the evaluation of something else"):
         run(None, scored=PairedBenchmark(moved), into=tmp_path / "run")
     assert len(list((tmp_path / "run/predictions").rglob("*.png"))) == 3

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from srn_tf.exporting.folder import export
 from srn_tf.exporting.formats import FORMATS
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_image, write_image
+from srn_tf.weights.run_folder import CONFIG
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +122,21 @@ def test_only_an_earlier_export_is_replaced_and_only_when_asked(run_dir, tmp_pat
     output.mkdir()
     (output / FORMATS["onnx"].file).touch()
     (output / "README.md").write_text("old")
+    (output / CONFIG).touch()
     with pytest.raises(InputError, match=r"exported exists: pass --overwrite"):
         export(run_dir, output)
     assert (output / "README.md").read_text() == "old"
     export(run_dir, output, overwrite=True)
     assert (output / "README.md").read_text() != "old"
     assert not (output / FORMATS["onnx"].file).exists()
-    other.mkdir()
-    (other / FORMATS["onnx"].file).touch()
-    (other / "diary.txt").touch()
-    with pytest.raises(InputError, match="other is not an earlier export"):
-        export(run_dir, other, overwrite=True)
-    assert (other / "diary.txt").exists()
+    for name in ("diary.txt", None):  # without it, it may be anybody's ONNX or SavedModel
+        shutil.rmtree(other, ignore_errors=True)
+        other.mkdir()
+        for file in (FORMATS["onnx"].file, *([name, CONFIG, "README.md"] if name else [])):
+            (other / file).touch()
+        with pytest.raises(InputError, match="other is not an earlier export"):
+            export(run_dir, other, overwrite=True)
+        assert (other / FORMATS["onnx"].file).exists()
 
 
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):

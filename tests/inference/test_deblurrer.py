@@ -140,6 +140,32 @@ def test_weights_and_outputs_that_are_not_finite_are_refused():
         Deblurrer(model)
 
 
+def test_what_a_saved_model_gives_must_be_finite(tmp_path):
+    def spoilt(image):
+        return {"deblurred": image / 0}
+
+    specs = [tf.TensorSpec([None, None, None, 3], each, "image") for each in (tf.uint8, tf.float32)]
+    functions = [
+        tf.function(lambda image: {"deblurred": image}, input_signature=specs[:1]),
+        tf.function(spoilt, input_signature=specs[1:]),
+    ]
+    signatures = dict(zip(("serving_default", "float"), functions))
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures=signatures)
+    with pytest.raises(RunError, match="output is not finite"):
+        Deblurrer.from_saved_model(tmp_path)(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_a_damaged_saved_model_is_named(model, tmp_path):
+    write_saved_model(model, tmp_path)
+    for path in sorted(path for path in tmp_path.rglob("*") if path.stat().st_size > 100):
+        if path.is_file() and path.name != "fingerprint.pb":
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2])
+            with pytest.raises(InputError, match=f"{tmp_path} is a damaged SavedModel"):
+                Deblurrer.from_saved_model(tmp_path)
+            path.write_bytes(content)
+
+
 def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
     module = tf.Module()
 
@@ -148,5 +174,12 @@ def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
         return {"deblurred": tf.cast(image, tf.float32)}
 
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": invert})
+    with pytest.raises(InputError, match="was not written by"):
+        Deblurrer.from_saved_model(tmp_path)
+
+    any_rank = tf.function(
+        lambda image: {"deblurred": image}, input_signature=[tf.TensorSpec(None, tf.uint8, "image")]
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": any_rank})
     with pytest.raises(InputError, match="was not written by"):
         Deblurrer.from_saved_model(tmp_path)

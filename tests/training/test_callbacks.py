@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
+import pytest
 import tensorflow as tf
 
+from srn_tf.common.errors import InputError
 from srn_tf.training.callbacks import RunLog, read_metrics
 from srn_tf.training.data_wait import Waiting
 
@@ -35,3 +37,12 @@ def test_a_line_is_written_at_the_first_step_every_few_and_at_the_end(tmp_path, 
     said = capsys.readouterr().out
     assert "gain +0.25 dB" in said
     assert "skipped 1" in said
+
+
+@pytest.mark.parametrize(
+    "content", [b"step,loss\n1,abc\n", b"loss\n1\n", b"step,loss\n1,2,3\n", b"\xff\xfe\0step"]
+)
+def test_a_table_of_something_else_is_refused_by_name(tmp_path, content):
+    (tmp_path / "metrics.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"metrics\.csv is no"):
+        read_metrics(tmp_path / "metrics.csv")

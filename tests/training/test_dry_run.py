@@ -9,6 +9,7 @@ from pair_folders import write_pairs
 from srn_tf.common.errors import InputError
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.dry_run import dry_run
+from srn_tf.training.run import train
 
 
 @pytest.fixture
@@ -54,4 +55,14 @@ def test_a_broken_pair_is_named_though_no_step_of_the_trial_uses_it(data, tmp_pa
     broken = data / "train/sharp/000039.png"
     broken.write_bytes(broken.read_bytes()[:60] + bytes(len(broken.read_bytes()) - 60))
     with pytest.raises(InputError, match=r"sharp/000039\.png"):
+        try_run(data, tmp_path / "run")
+
+
+def test_a_run_of_other_data_is_refused_as_the_run_itself_would(data, tmp_path):
+    options = RunOptions(max_steps=1, validate_every=0, validation_images=0)
+    config = TrainingConfig(TINY, str(data), batch_size=2, crop_size=8, decay_steps=2000)
+    train(config, options, tmp_path / "run")
+    (data / "train/blur/000039.png").unlink()
+    (data / "train/sharp/000039.png").unlink()
+    with pytest.raises(InputError, match=r"was trained on other data; .* 40 pairs then, 39 pairs"):
         try_run(data, tmp_path / "run")

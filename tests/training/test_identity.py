@@ -1,14 +1,39 @@
 """Whether a run folder belongs to a run: fields that are younger than the folder."""
 
 import dataclasses
+import json
 
 import pytest
+from pair_folders import write_pairs
 
 from srn_tf.common.errors import InputError
 from srn_tf.network.variants import VARIANTS
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.identity import check_same_configuration
-from srn_tf.weights.run_folder import write_config
+from srn_tf.training.identity import check_same_configuration, identity
+from srn_tf.training.splits import RunData
+from srn_tf.weights.run_folder import read_config, write_config
+
+
+@pytest.mark.parametrize(
+    "data", [{"sequences": []}, {"sequences": {"a": 3}}, {"selected_on": 3}, 5]
+)
+def test_a_tampered_record_of_the_data_is_refused(tmp_path, data):
+    pairs = write_pairs(tmp_path / "data", [(16, 16)])
+    config = TrainingConfig(VARIANTS["SR-EDRB1"], "/data")
+    write_config(tmp_path, config.variant, training=config.to_dict(), data=data)
+    with pytest.raises(InputError, match=r"config\.json: data "):
+        identity(tmp_path, config, RunData(pairs, [], []))
+
+
+def test_sections_that_are_null_are_as_none(tmp_path):
+    config = TrainingConfig(VARIANTS["SR-EDRB1"], "/data")
+    write_config(tmp_path, config.variant, training=config.to_dict())
+    path = tmp_path / "config.json"
+    nothing = {"data": None, "earlier_calls": None, "options": None}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **nothing}))
+    identity(tmp_path, config, RunData(write_pairs(tmp_path / "data", [(16, 16)]), [], []))
+    write_config(tmp_path, config.variant, training=config.to_dict())
+    assert len(read_config(tmp_path)["earlier_calls"]) == 1
 
 
 def test_a_folder_from_before_a_field_had_its_default(tmp_path):

@@ -1,5 +1,6 @@
 """A run that is killed, whose disk is full or whose files rot goes on or ends as it should."""
 
+import errno
 import random
 import resource
 import shutil
@@ -16,6 +17,7 @@ from data_tools.scenes import make_demo
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.data import TrainingBatches
 from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.data_wait import Waiting
 from srn_tf.training.run import train
 from srn_tf.training.step import Trainer
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_steps, restore_newest
@@ -205,6 +207,41 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch
     assert checkpoint_steps(tmp_path / "checkpoints") == [2]
 
 
+def test_weights_spoilt_since_they_were_looked_at_are_not_saved_either(data, tmp_path, monkeypatch):
+    update, following = Trainer.update_step, Waiting.next
+    begun = []
+
+    def overflow(self, gradients):
+        update(self, gradients)
+        variable = self.net.trainable_variables[0]
+        is_third = tf.equal(self.optimizer.iterations, 3)
+        variable.assign(tf.where(is_third, variable * np.float32(np.nan), variable))
+
+    def gone(self, iterator):
+        begun.append(iterator)
+        if len(begun) == 5:
+            raise OSError(errno.EIO, "Input/output error", "share/a.png")
+        return following(self, iterator)
+
+    monkeypatch.setattr(Trainer, "update_step", overflow)
+    monkeypatch.setattr(Waiting, "next", gone)
+    options = RunOptions(max_steps=20, log_every=10, checkpoint_every=2, validate_every=0)
+    with pytest.raises(RunError, match="were not saved"):
+        train(tiny_config(data), options, tmp_path)
+    assert checkpoint_steps(tmp_path / "checkpoints") == [2]
+
+
+def test_parts_of_a_checkpoint_that_a_kill_left_are_removed(tmp_path):
+    checkpoints, _ = make_checkpoints(tmp_path, steps=[2])
+    (tmp_path / "step-3_temp").mkdir()
+    (tmp_path / "step-3.data-00000-of-00001").touch()
+    (tmp_path / "step-by-step.txt").touch()
+    checkpoints.save(4)
+    names = {path.name for path in tmp_path.iterdir()} - {"checkpoint"}
+    parts = {f"step-{step}.{end}" for step in (2, 4) for end in ("index", "data-00000-of-00001")}
+    assert names == parts | {"step-by-step.txt"}
+
+
 def test_a_copy_of_a_checkpoint_is_none(tmp_path):
     checkpoints, _ = make_checkpoints(tmp_path, steps=[3])
     for path in list(tmp_path.glob("step-3.*")):
@@ -222,7 +259,9 @@ def test_skip_nonfinite_goes_on_and_counts(data, tmp_path, monkeypatch, capsys):
     assert not any(np.any(np.isnan(value)) for value in weights(tmp_path, 6).values())
 
 
-@pytest.mark.parametrize("name", ["metrics.csv", "curves.png", "comparison.png", "checkpoints/a"])
+@pytest.mark.parametrize(
+    "name", ["metrics.csv", "curves.png", "comparison.png", "checkpoints/a", "logs/a"]
+)
 def test_a_folder_with_files_of_somebody_else_is_no_run_folder(data, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("of somebody else")

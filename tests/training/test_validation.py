@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from networks import TINY
 from pair_folders import write_pairs
 
@@ -13,9 +14,10 @@ from srn_tf.data import find_pairs, hold_out
 from srn_tf.evaluation.benchmarks import PairedBenchmark
 from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.training import validation
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.run import train
-from srn_tf.training.validation import TrainedDeblurrer
+from srn_tf.training.validation import TrainedDeblurrer, Validation
 from srn_tf.weights.run_folder import checkpoint_steps, load_model
 
 
@@ -47,6 +49,21 @@ def test_a_run_that_finds_no_memory_to_validate_does_all_its_steps(tmp_path, mon
     assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [20, 15, 10, 5]
 
 
+@pytest.mark.parametrize("place", ["scores", "take_weights", "_examples"])
+def test_a_lack_of_memory_anywhere_in_a_validation_costs_no_step(tmp_path, monkeypatch, place):
+    def exhausted(*_):
+        if place == "scores":  # NumPy's
+            raise MemoryError("Unable to allocate 1.2 GiB")
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    owner = {"scores": validation, "take_weights": TrainedDeblurrer, "_examples": Validation}
+    monkeypatch.setattr(owner[place], place, exhausted)
+    options = RunOptions(max_steps=9, validate_every=4, checkpoint_every=3, keep_checkpoints=9)
+    train(config(sequences(tmp_path / "data"), hold_out="1"), options, tmp_path / "run")
+    # Each is saved before its validation, too.
+    assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [9, 8, 6, 4, 3]
+
+
 def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, capsys):
     data = sequences(tmp_path / "data")
     # A pair without blur, whose PSNR is infinite, ends no validation.
@@ -74,6 +91,11 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, 
     assert "warning" not in capsys.readouterr().err
     assert selection("best", "train") == (best, 2)
     assert "2 of the images on which" in capsys.readouterr().err
+    lines = [f"data/train/sharp/b_00000{i}.png data/train/blur/b_00000{i}.png\n" for i in (2, 3)]
+    (tmp_path / "list.txt").write_text("".join(lines))  # the same images by other names
+    images = PairedBenchmark(tmp_path / "list.txt")
+    listed = evaluate_run(run_dir, images, tmp_path / "listed", "best")
+    assert listed["selected_on_and_scored"] == 2
 
 
 def test_memory_that_does_not_suffice_leads_to_smaller_tiles(monkeypatch):

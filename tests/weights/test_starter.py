@@ -31,8 +31,8 @@ def model():
 
 def test_weights_are_read_back_as_float16_keeps_them(tmp_path):
     lively = lively_model("SR-EDRB3", blocks=3)
-    save_starter(lively, 12, tmp_path / "weights.npz")
-    loaded = load_starter(tmp_path / "weights.npz")
+    save_starter(lively, 12, tmp_path / "weights")  # no suffix is added
+    loaded = load_starter(tmp_path / "weights")
     assert loaded.restored_step == 12
     for before, after in zip(lively.get_weights(), loaded.get_weights()):
         assert after.dtype == np.float32
