@@ -14,6 +14,7 @@ What they share:
 recordings.py    videos and folders of frames
 scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
 cameras.py, lessons.py, starter_pairs.py   cameras of many kinds, and in which order they teach
+averaging.py     the mean of the weights of several runs
 checking.py      what is there, counted, decoded, compared in size
 flags.py         flags that makers of data have in common
 """
