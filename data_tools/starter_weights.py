@@ -3,8 +3,8 @@
     python -m data_tools.starter_weights --run_dir=runs/starter --steps=6000
     python -m data_tools.starter_weights --run_dir=runs/a,runs/b --shares=0.4,0.6
 
-`data_tools.averaging` says which runs may be averaged. Write srn_tf/weights/MODEL_CARD.md anew after
-it: data, steps, hours, scores.
+`data_tools.averaging` says which runs may be averaged. Write srn_tf/weights/MODEL_CARD.md anew
+after it: data, steps, hours, scores.
 """
 
 from __future__ import annotations
