@@ -33,17 +33,17 @@ _STEPS_BETWEEN_QUESTIONS = 10
 
 
 class AtSteps(keras.callbacks.Callback, abc.ABC):
-    """Acts after every `every`-th step of the run; 0 is never.
+    """Acts regularly, by the steps of the run.
 
     Args:
       start_step: where the run goes on.
-      every: steps between two actions.
+      periods: numbers of steps after each of which to act; those of 0 are never.
     """
 
-    def __init__(self, start_step: int, every: int):
+    def __init__(self, start_step: int, *periods: int):
         super().__init__()
         self.start_step = start_step
-        self.every = every
+        self.periods = [period for period in periods if period]
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.start_step + batch + 1
@@ -52,7 +52,7 @@ class AtSteps(keras.callbacks.Callback, abc.ABC):
 
     def is_due(self, step: int) -> bool:
         """Whether something is to be done after this step."""
-        return bool(self.every) and step % self.every == 0
+        return any(step % period == 0 for period in self.periods)
 
     @abc.abstractmethod
     def act(self, step: int) -> None:
@@ -67,12 +67,8 @@ class FiniteCheck(AtSteps):
       periods: of what is said or saved, in steps; the first step and the end are checked as well.
     """
 
-    def __init__(self, start_step: int, periods: Sequence[int]):
-        super().__init__(start_step, every=1)
-        self.periods = [period for period in periods if period]
-
     def is_due(self, step: int) -> bool:
-        return step == self.start_step + 1 or any(step % period == 0 for period in self.periods)
+        return step == self.start_step + 1 or super().is_due(step)
 
     def act(self, step: int) -> None:
         self.model.check()
@@ -90,7 +86,7 @@ class StopOnSignals(AtSteps):
 
     def __init__(self, start_step: int, strategy: tf.distribute.Strategy):
         is_alone = worker(strategy)[1] == 1
-        super().__init__(start_step, every=1 if is_alone else _STEPS_BETWEEN_QUESTIONS)
+        super().__init__(start_step, 1 if is_alone else _STEPS_BETWEEN_QUESTIONS)
         self.strategy = strategy
         self.is_alone = is_alone
         self.requested = False
@@ -243,12 +239,8 @@ class Checkpointing(AtSteps):
     """
 
     def __init__(self, start_step: int, periods: Sequence[int], checkpoints: Checkpoints):
-        super().__init__(start_step, every=1)
-        self.periods = [period for period in periods if period]
+        super().__init__(start_step, *periods)
         self.checkpoints = checkpoints
-
-    def is_due(self, step: int) -> bool:
-        return any(step % period == 0 for period in self.periods)
 
     def act(self, step: int) -> None:
         self.checkpoints.save(step)

@@ -199,7 +199,7 @@ def finish(run: Run) -> None:
 def _callbacks(run: Run) -> list[keras.callbacks.Callback]:
     options, start, total = run.options, run.start_step, run.total_steps
     periods = (options.log_every, options.checkpoint_every, options.validate_every)
-    callbacks, log = [FiniteCheck(start, periods)], None
+    callbacks, log = [FiniteCheck(start, *periods)], None
     if run.is_chief:
         log = RunLog(run.folder, start, total, run.config.batch_size, options.log_every)
         # A validation may need more memory than there is: no step is lost with it.

@@ -100,7 +100,7 @@ class Validation(AtSteps):
         self.best, self.best_psnr = best, best_psnr
 
     def on_train_begin(self, logs=None):
-        if self.every:
+        if self.periods:
             try:
                 self.deblurrer(read_rgb(self.pairs[0].blurred))
             except LACK_OF_MEMORY as error:
