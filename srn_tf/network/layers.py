@@ -26,6 +26,9 @@ class Conv(keras.layers.Conv2D):
         padding = (kernel_size - self.strides[0]) // 2  # at the top and left
         self.reach = np.array([padding, kernel_size - 1 - padding])
 
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return self.activation(_add_bias(self.convolution_op(x, self.kernel), self.bias))
+
 
 class Deconv(keras.layers.Conv2DTranspose):
     """A 4x4 deconvolution of stride 2, with ReLU unless `activation` says otherwise."""
@@ -33,6 +36,12 @@ class Deconv(keras.layers.Conv2DTranspose):
     def __init__(self, filters: int, activation: str | None = "relu", **kwargs):
         super().__init__(filters, 4, strides=2, padding="same", activation=activation, **kwargs)
         self.reach = np.array([2, 1])
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        batch, height, width, _ = tf.unstack(tf.shape(x))
+        size = [batch, 2 * height, 2 * width, self.filters]
+        enlarged = tf.nn.conv2d_transpose(x, self.kernel, size, strides=2)
+        return self.activation(_add_bias(enlarged, self.bias))
 
 
 class ResBlock(keras.layers.Layer):
@@ -122,6 +131,12 @@ class OutBlock(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conv(_run(self.blocks, x))
+
+
+def _add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    # On CPUs the gradient of `bias_add` is summed in bfloat16 and stops growing after some hundred
+    # pixels; that of a plain addition is summed in float32. Both are fused with the convolution.
+    return x + bias if x.dtype == tf.bfloat16 else tf.nn.bias_add(x, bias)
 
 
 def _blocks(filters: int, variant: Variant) -> list[keras.layers.Layer]:
