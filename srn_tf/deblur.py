@@ -1,4 +1,4 @@
-"""Deblurs an image, a folder of images or a video.
+"""Deblurs an image, a video, or a folder of them.
 
     python -m srn_tf.deblur --input=photo.jpg --output=deblurred/
 
@@ -10,7 +10,6 @@ are done.
 from __future__ import annotations
 
 import dataclasses
-import mimetypes
 import sys
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ INPUT = define(
     "input",
     str,
     None,
-    "Image, video, or folder searched for images at all depths.",
+    "Image, video, or folder that is searched for both at all depths.",
     group=_FILES,
     required=True,
 )
@@ -143,66 +142,38 @@ def main() -> None:
         raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
     import PIL.Image
 
-    from srn_tf.inference.image_files import (
-        ImageOptions,
-        Job,
-        Plan,
-        deblur_file,
-        deblur_files,
-        plan,
-    )
+    from srn_tf.inference.image_files import ImageOptions, deblur_file, deblur_files, plan
     from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
     from srn_tf.media.containers import is_video
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
-    part = None if FRAMES.value is None else parse_frames(FRAMES.value)
-    source, output = Path(INPUT.value), Path(OUTPUT.value)
-    _check_format(source, output)
-    if is_video(source) and not source.is_dir():
-        to_file = is_video(output) and not output.is_dir()
-        planned = Plan([Job(source, output if to_file else output / source.name)])
-        if source.resolve() == planned.jobs[0].target.resolve():
-            raise InputError(f"{source} is the input: choose another --output")
-    else:
-        for flag in (CODEC, CRF, FRAMES):
-            if flag.value is not None:
-                raise InputError(f"--{flag.name} is for videos: {source} is none")
-        planned = plan(source, output)
+    frames = None if FRAMES.value is None else parse_frames(FRAMES.value)
+    source = Path(INPUT.value)
+    planned = plan(source, OUTPUT.value)
+    for flag in (CODEC, CRF, FRAMES):
+        if flag.value is not None and not any(is_video(job.source) for job in planned.jobs):
+            raise InputError(f"--{flag.name} is for videos: {source} is none")
     remaining = [job for job in planned.jobs if OVERWRITE.value or not job.target.exists()]
     kept = len(planned.jobs) - len(remaining)
     if kept:
         print(f"{kept} outputs exist and are kept (--overwrite redoes them)")
     if not remaining and not planned.unreadable:
         return
-    options = ImageOptions(COMPARE.value, MAX_MEGAPIXELS.value, STRIP_METADATA.value)
+    compare, strip, most = COMPARE.value, STRIP_METADATA.value, MAX_MEGAPIXELS.value
+    options = ImageOptions(compare, most, strip)
+    video_options = VideoOptions(compare, CODEC.value, CRF.value, frames, strip, most / 4)
     if source.is_dir():
-        deblur_files(_load(), dataclasses.replace(planned, jobs=remaining), options)
-    elif is_video(source):
-        video_options = VideoOptions(
-            COMPARE.value,
-            CODEC.value,
-            CRF.value,
-            part,
-            STRIP_METADATA.value,
-            MAX_MEGAPIXELS.value / 4,
-        )
-        for note in deblur_video(_load(), source, remaining[0].target, video_options):
-            print(note, file=sys.stderr)
+        planned = dataclasses.replace(planned, jobs=remaining)
+        deblur_files(_load(), planned, options, video_options)
     else:
-        for note in deblur_file(_load(), remaining[0], options):
+        (job,) = remaining
+        if is_video(source):
+            notes = deblur_video(_load(), *job, video_options)
+        else:
+            notes = deblur_file(_load(), job, options)
+        for note in notes:
             print(note, file=sys.stderr)
-    print(f"{output}: done")
-
-
-def _check_format(source: Path, output: Path) -> None:
-    """Refuses `clip.gif` as the name of a folder: it was meant to be a file."""
-    from srn_tf.media.containers import is_video
-    from srn_tf.media.images import is_image
-
-    kind = mimetypes.guess_type(output.name)[0] or ""
-    known = is_video(output) if is_video(source) else is_image(output)
-    if kind.startswith(("image/", "video/")) and not known and not output.is_dir():
-        raise InputError(f"{output}: this format cannot be written here")
+    print(f"{OUTPUT.value}: done")
 
 
 def _load() -> Deblurrer:
