@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from srn_tf.common.flags import define
 
 WHAT, IMAGES = "What to make", "Images"
@@ -10,7 +12,7 @@ WHAT, IMAGES = "What to make", "Images"
 def define_folder():
     """The folder to make, and whether it may replace another."""
     return (
-        define("output", str, None, "Folder to make.", group=WHAT, required=True),
+        define("output", Path, None, "Folder to make.", group=WHAT, required=True),
         define("overwrite", bool, False, "Replace a folder that holds anything else.", group=WHAT),
     )
 

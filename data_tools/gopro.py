@@ -202,5 +202,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    define("data_dir", str, None, "Unpacked folder of GOPRO_Large.", group="Input", required=True)
+    define("data_dir", Path, None, "Unpacked folder of GOPRO_Large.", group="Input", required=True)
     run(main)

@@ -9,6 +9,8 @@ headers of the files are read. `srn_tf.evaluation.kohler` says which names are e
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.flags import define
@@ -18,7 +20,7 @@ from srn_tf.media.images import image_size
 
 _DATA_DIR = define(
     "data_dir",
-    str,
+    Path,
     None,
     "Folder with Blurry{i}_{j}.png and the ground truth, as .mat or PNG, at any depth.",
     group="Input",

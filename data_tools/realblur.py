@@ -9,6 +9,7 @@ status 1). `srn_tf.evaluation.realblur` says which layout is expected.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from absl import flags
 
@@ -36,7 +37,7 @@ def main() -> None:
 if __name__ == "__main__":
     define(
         "data_dir",
-        str,
+        Path,
         None,
         "Unpacked folder of RealBlur, or a list.",
         group="Input",

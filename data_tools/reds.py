@@ -9,6 +9,7 @@ status 1). `srn_tf.evaluation.reds` says which layouts are expected.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from absl import flags
 
@@ -29,5 +30,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    define("data_dir", str, None, "Unpacked folder of REDS.", group="Input", required=True)
+    define("data_dir", Path, None, "Unpacked folder of REDS.", group="Input", required=True)
     run(main)

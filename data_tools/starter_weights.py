@@ -9,6 +9,8 @@ after it: data, steps, hours, scores.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 from srn_tf.weights.starter import FILE
@@ -28,7 +30,7 @@ STEPS = define(
     most=10**9,
 )
 OUTPUT = define(
-    "output", str, None, "File to write. Default: starter.npz of the package.", group=GROUP
+    "output", Path, None, "File to write. Default: starter.npz of the package.", group=GROUP
 )
 
 

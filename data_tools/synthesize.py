@@ -192,13 +192,13 @@ def _define_flags() -> None:
     files, pairs = "Files", "Pairs"
     define(
         "input",
-        str,
+        Path,
         None,
         "Video, folder of frames, or folder of videos or of folders of frames.",
         group=files,
         required=True,
     )
-    define("output", str, None, "Folder of the data set to make.", group=files, required=True)
+    define("output", Path, None, "Folder of the data set to make.", group=files, required=True)
     define(
         "split",
         str,

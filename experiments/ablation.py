@@ -26,7 +26,7 @@ from srn_tf.network.variants import TABLE1, Variant, get_variant, slug
 
 _GROUP = "Table 1"
 OUTPUT = define(
-    "output", str, "results/ablation", "Folder of the table and of the runs.", group=_GROUP
+    "output", Path, "results/ablation", "Folder of the table and of the runs.", group=_GROUP
 )
 VARIANTS = define(
     "variants",

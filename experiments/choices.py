@@ -28,12 +28,12 @@ from srn_tf.common.flags import define
 _GROUP = "Choices"
 RUNS = define(
     "runs",
-    str,
+    Path,
     "results/ablation/runs",
     "Folder of the run folders, one for each network and recipe.",
     group=_GROUP,
 )
-OUTPUT = define("output", str, "results/choices", "Folder of the table.", group=_GROUP)
+OUTPUT = define("output", Path, "results/choices", "Folder of the table.", group=_GROUP)
 CHOSEN = define(
     "questions",
     list,

@@ -56,9 +56,9 @@ CHECKPOINT = define(
     choices=("latest", "best"),
 )
 DATA_DIR = define(
-    "data_dir", str, None, "Folder (or list file) of image pairs, GoPro.", group=_DATA
+    "data_dir", Path, None, "Folder (or list file) of image pairs, GoPro.", group=_DATA
 )
-KOHLER_DIR = define("kohler_dir", str, None, "Folder of Koehler's benchmark.", group=_DATA)
+KOHLER_DIR = define("kohler_dir", Path, None, "Folder of Koehler's benchmark.", group=_DATA)
 BLUR_SUBSET = define(
     "blur_subset",
     str,
@@ -67,7 +67,7 @@ BLUR_SUBSET = define(
     group=_DATA,
     choices=BLUR_SUBSETS,
 )
-OUTPUT = define("output", str, "results/comparison", "Folder to write.", group=_OUTPUT)
+OUTPUT = define("output", Path, "results/comparison", "Folder to write.", group=_OUTPUT)
 IMAGES = define(
     "images",
     list,

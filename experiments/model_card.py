@@ -176,7 +176,7 @@ def _values(light: np.ndarray) -> np.ndarray:
 
 def _define_flags() -> None:
     group = "Scores of the starter weights"
-    define("run_dir", str, "starter", "Run folder with the weights.", group=group)
+    define("run_dir", Path, "starter", "Run folder with the weights.", group=group)
     define(
         "photographs",
         list,
@@ -184,7 +184,7 @@ def _define_flags() -> None:
         "Folders of sharp photographs for the other camera. Default: the demonstration's.",
         group=group,
     )
-    define("output", str, "results/model_card", "Folder to write.", group=group)
+    define("output", Path, "results/model_card", "Folder to write.", group=group)
 
 
 if __name__ == "__main__":

@@ -29,13 +29,13 @@ from srn_tf.network.variants import get_variant, slug
 _GROUP = "Fig. 4"
 RUNS = define(
     "runs",
-    str,
+    Path,
     "results/ablation/runs",
     "Folder of the run folders, one for each network.",
     group=_GROUP,
 )
 OUTPUT = define(
-    "output", str, "results/scales", "Folder of the picture and the table.", group=_GROUP
+    "output", Path, "results/scales", "Folder of the picture and the table.", group=_GROUP
 )
 IMAGES = define(
     "images",

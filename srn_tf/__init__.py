@@ -12,6 +12,8 @@ and OpenCV read when they are imported get a default here, before; your own sett
 
 import os
 
+__version__ = "0.2.0"
+
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")

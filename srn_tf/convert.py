@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 from srn_tf.network.variants import RELEASED
 
 CHECKPOINT = define(
     "checkpoint",
-    str,
+    Path,
     None,
     "Path of the TF 1 checkpoint without .index, e.g. deblur.model-523000, or its folder.",
     group="Input",
@@ -29,11 +31,12 @@ MODEL = define(
     choices=tuple(variant.name for variant in RELEASED),
     required=True,
 )
-RUN_DIR = define("run_dir", str, None, "New run folder.", group="Output", required=True)
+RUN_DIR = define("run_dir", Path, None, "New run folder.", group="Output", required=True)
 
 
 def main() -> None:
     """Converts and says what to do next."""
+    start_tensorflow()
     from srn_tf.weights.released import convert
 
     convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)

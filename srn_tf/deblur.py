@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 
 if TYPE_CHECKING:
     from srn_tf.inference.deblurrer import Deblurrer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _FILES, _VIDEO, _WEIGHTS, _SIZE = "Files", "Videos", "Weights", "Large images"
 INPUT = define(
     "input",
-    str,
+    Path,
     None,
     "Image, video, or folder that is searched for both at all depths.",
     group=_FILES,
@@ -33,7 +34,7 @@ INPUT = define(
 )
 OUTPUT = define(
     "output",
-    str,
+    Path,
     None,
     "File to write, its suffix choosing the format, or folder, whose outputs are named like their "
     "inputs. JPEG, AVIF and HEIC have quality 95; of videos only --codec=ffv1 is without loss.",
@@ -46,14 +47,14 @@ OVERWRITE = define(
 )
 RUN_DIR = define(
     "run_dir",
-    str,
+    Path,
     None,
     "Run folder with the weights. Default: those that come with the package.",
     group=_WEIGHTS,
 )
 SAVED_MODEL = define(
     "saved_model",
-    str,
+    Path,
     None,
     "Folder written by srn_tf.export, in place of --run_dir.",
     group=_WEIGHTS,
@@ -140,6 +141,7 @@ def main() -> None:
         raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
     if SAVED_MODEL.value is not None and CHECKPOINT.present:
         raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
+    start_tensorflow()
     import PIL.Image
 
     from srn_tf.inference.image_files import ImageOptions, deblur_file, deblur_files, plan

@@ -14,11 +14,13 @@ where an interrupted one stopped.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 from srn_tf.evaluation.names import BENCHMARKS, check_arguments, open_benchmark
 from srn_tf.training.configuration import BLUR_SUBSETS
 
@@ -26,17 +28,17 @@ if TYPE_CHECKING:
     from srn_tf.evaluation.benchmarks import Benchmark
 
 _SCORED, _AGAINST, _OUTPUT = "What is scored (one of them)", "Against what", "Output"
-RUN_DIR = define("run_dir", str, None, "Run folder with the weights.", group=_SCORED)
+RUN_DIR = define("run_dir", Path, None, "Run folder with the weights.", group=_SCORED)
 SAVED_MODEL = define(
     "saved_model",
-    str,
+    Path,
     None,
     "Folder written by srn_tf.export, in place of --run_dir.",
     group=_SCORED,
 )
 PREDICTIONS_DIR = define(
     "predictions_dir",
-    str,
+    Path,
     None,
     "Folder of PNGs to score, in place of --run_dir, called SEQ/NNNNNN.png, SEQ/blur/NNNNNN.png or "
     "SEQ_NNNNNN.png; for --benchmark=kohler Blurry1_1.png and so on, for hide the names of its "
@@ -53,7 +55,7 @@ CHECKPOINT = define(
 )
 DATA_DIR = define(
     "data_dir",
-    str,
+    Path,
     None,
     "Folder (or list file) of image pairs, or of the benchmark.",
     group=_AGAINST,
@@ -86,7 +88,7 @@ BLUR_SUBSET = define(
 )
 OUTPUT = define(
     "output",
-    str,
+    Path,
     None,
     "Folder to write, outside of the data. Default: RUN_DIR/evaluation/SPLIT-SUBSET-CHECKPOINT "
     "(BENCHMARK-CHECKPOINT); without run folder results/evaluation/FOLDER/SPLIT-SUBSET, "
@@ -103,6 +105,7 @@ def main() -> None:
     if CHECKPOINT.present and RUN_DIR.value is None:
         raise InputError("--checkpoint needs --run_dir")
     check_arguments(BENCHMARK.value, *_arguments())
+    start_tensorflow()
     from srn_tf.evaluation.scoring import (
         evaluate_predictions,
         evaluate_run,

@@ -8,14 +8,16 @@ The README.md in the folder that it writes says how to run the model.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 from srn_tf.exporting.formats import FORMATS
 
 _WEIGHTS, _OUTPUT = "Weights", "Output"
 RUN_DIR = define(
-    "run_dir", str, None, "Run folder with the weights.", group=_WEIGHTS, required=True
+    "run_dir", Path, None, "Run folder with the weights.", group=_WEIGHTS, required=True
 )
 CHECKPOINT = define(
     "checkpoint",
@@ -25,7 +27,7 @@ CHECKPOINT = define(
     group=_WEIGHTS,
     choices=("latest", "best"),
 )
-OUTPUT = define("output", str, None, "Folder to write.", group=_OUTPUT, required=True)
+OUTPUT = define("output", Path, None, "Folder to write.", group=_OUTPUT, required=True)
 FORMAT = define(
     "format",
     str,
@@ -41,6 +43,7 @@ OVERWRITE = define(
 
 def main() -> None:
     """Exports and prints how the result compares with Keras."""
+    start_tensorflow()
     from srn_tf.exporting.folder import SIZES, export
 
     difference = export(

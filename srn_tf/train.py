@@ -9,15 +9,17 @@ same command goes on where an interrupted one stopped.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define, define_options, given
+from srn_tf.common.start import start_tensorflow
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
 
 define_options(TrainingConfig)
 define_options(RunOptions)
-RUN_DIR = define("run_dir", str, None, "Run folder. Default: runs/VARIANT.", group="Run")
+RUN_DIR = define("run_dir", Path, None, "Run folder. Default: runs/VARIANT.", group="Run")
 PRESET = define(
     "preset",
     str,
@@ -37,6 +39,7 @@ def main() -> None:
         print(DEMO_NOTICE)
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")
+    start_tensorflow()
     from srn_tf.training.dry_run import dry_run
     from srn_tf.training.run import train
 

@@ -13,6 +13,7 @@ from functools import partial
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 
 _WEIGHTS, _PAGE = "Weights", "Page"
 RUN_DIR = define(
@@ -44,6 +45,7 @@ MAX_MEGAPIXELS = define(
 
 def main() -> None:
     """Shows the page until Ctrl-C."""
+    start_tensorflow()
     import PIL.Image
 
     try:

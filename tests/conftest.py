@@ -12,10 +12,10 @@ _ON_GPU = os.environ.get("SRN_TEST_GPU") == "1"
 if not _ON_GPU:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-from srn_tf.common.cli import starting  # noqa: E402
+from srn_tf.common.start import start_tensorflow  # noqa: E402
 
-with starting():
-    import tensorflow as tf
+start_tensorflow()
+import tensorflow as tf  # noqa: E402
 
 if _ON_GPU:
     tf.config.experimental.enable_tensor_float_32_execution(False)

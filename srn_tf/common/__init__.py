@@ -1,13 +1,12 @@
-"""What every room uses and no paper speaks of.
+"""Shared helpers: command line, files, errors, progress.
 
-errors.py   the two ways in which a command fails
+errors.py   the ways in which a command fails, each with its exit status
 cli.py      one `run(main)` for all commands
-flags.py    flags, described by options
-usage.py    the text of --help
+options.py  one description, type and range for each option
+flags.py    flags and the text of --help, made from options
+start.py    starts TensorFlow quietly
 files.py    results appear whole or not at all
-folders.py  one process at a time, all files below, names that lead nowhere else
+folders.py  one process at a time, all files below, paths for TensorFlow
 progress.py a bar on a terminal, a few lines in a log file
-options.py  options: one description, type and range each, for flags, help and checks
-gpus.py     a GPU that TensorFlow does not see is named
 keras.py    the one Keras of the package
 """

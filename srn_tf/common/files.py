@@ -1,7 +1,4 @@
-"""Results appear whole or not at all: everything is written beside its place and then renamed.
-
-What a killed process leaves half-written is removed by the next one that writes there.
-"""
+"""Results appear whole or not at all: everything is written beside its place and then renamed."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ import re
 import shutil
 import socket
 import stat
-import time
 import uuid
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,11 +16,8 @@ from pathlib import Path
 
 from srn_tf.common.errors import InputError, RunError
 
-_MARK = r"(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}"
-_PARTIAL = re.compile(rf"\.partial-{_MARK}(\..*)?")
-_ASIDE = re.compile(rf"(?P<name>.+)\.replaced-{_MARK}")
+_PARTIAL = re.compile(r"\.partial-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\..*)?")
 _LONGEST_TEXT = 1 << 28  # bytes: some million lines
-_STALE_SECONDS = 24 * 3600  # for partial files of another machine, whose processes are not seen
 _LONGEST_SUFFIX = 16
 
 
@@ -34,46 +27,49 @@ def written_beside(path: str | os.PathLike) -> Iterator[Path]:
 
     The temporary name keeps the suffix, from which image writers choose the format. It may become
     a file or a folder; its content is on the disk before it is renamed. What is at `path` is
-    replaced: a folder is moved aside as PATH.replaced-... until the new one stands in its place.
-    When the body raises, the temporary file or folder is removed and `path` is as it was. Missing
-    parent folders are made.
+    replaced, and what a link there points to. When the body raises, the temporary file or folder
+    is removed and `path` is as it was; what a killed process left is removed by the next one that
+    writes into the same folder on the same machine. Missing parent folders are made.
 
     Raises:
-      InputError: before anything is written: `path` is a device, a pipe or a folder that cannot be
-        renamed, such as a link or a mount point.
+      InputError: before anything is written: `path` is a device, a pipe or a mount point.
       RunError: `path` has become a folder in the meantime, which is kept.
     """
-    path = Path(os.path.abspath(path))
-    aside = path.with_name(f"{path.name}.replaced-{_mark()}")
-    _check_place(path, aside)
+    path = Path(os.path.realpath(path))
+    if os.path.ismount(path):
+        raise InputError(f"{path} is a mount point and cannot be replaced: choose a folder in it")
+    is_folder = path.is_dir()
+    if path.exists() and not is_folder:
+        check_regular(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy_once(path.parent)
+    _remove_stale_partials(path.parent)
+    mark = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
-    temporary = path.with_name(f".partial-{_mark()}{suffix}")
-    is_replaced = path.is_dir() and any(path.iterdir())
+    temporary = path.with_name(f".partial-{mark}{suffix}")
+    replaced = path.with_name(f"{path.name[:100]}.replaced-{mark}")
+    is_replaced = is_folder and any(path.iterdir())
     try:
         yield temporary
         _flush(temporary)
-        if is_replaced and temporary.is_dir():
-            _exchange(temporary, path, aside)
-        elif temporary.is_dir() and path.is_dir() and any(path.iterdir()):
+        if is_replaced:
+            os.rename(path, replaced)
+        elif path.is_dir() and any(path.iterdir()):
             raise RunError(f"{path} was made by another process in the meantime: it is kept")
-        else:
+        try:
             os.replace(temporary, path)
+        except OSError:
+            if is_replaced:
+                os.rename(replaced, path)
+            raise
+        remove(replaced)
     finally:
         remove(temporary)
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file that appears whole or not at all, as `written_beside`.
-
-    Raises:
-      OSError: the disk is full, or not writable.
-    """
+    """Writes a file that appears whole or not at all, as `written_beside`."""
     with written_beside(path) as temporary:
         temporary.write_bytes(content)
-        if temporary.stat().st_size != len(content):
-            raise OSError(f"{path}: could not be written whole (disk full?)")
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -84,23 +80,6 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, value: object) -> None:
     """As `write_bytes`: strict JSON, in which a number that is not finite is an error."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def remove_stale_partials(folder: str | os.PathLike) -> None:
-    """Removes from `folder` what killed processes left half-written.
-
-    These are the files of processes of this machine that are no more, and those of others after a
-    day. What such a process had moved aside gets its name back, unless the new one stands there.
-    """
-    for path in Path(folder).iterdir():
-        match = _PARTIAL.fullmatch(path.name) or _ASIDE.fullmatch(path.name)
-        if not match or not _is_stale(path, match["host"], int(match["pid"])):
-            continue
-        before = path.with_name(match.groupdict().get("name") or path.name)
-        if before.exists():
-            remove(path)
-        else:
-            os.rename(path, before)
 
 
 def remove(path: Path) -> None:
@@ -163,35 +142,6 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _mark() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-def _check_place(path: Path, aside: Path) -> None:
-    if path.is_dir():
-        remedy = f"remove it yourself or choose another place than {path}"
-        if path.is_symlink() or os.path.ismount(path):
-            kind = "link" if path.is_symlink() else "mount point"
-            raise InputError(f"{path} is a {kind} and cannot be replaced: {remedy}")
-        try:  # only a trial tells: file systems in layers, for one, refuse
-            os.rename(path, aside)
-            os.rename(aside, path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be replaced ({reason(error)}): {remedy}") from None
-    elif path.exists():
-        check_regular(path)
-
-
-def _exchange(new: Path, path: Path, aside: Path) -> None:
-    os.rename(path, aside)
-    try:
-        os.rename(new, path)
-    except OSError:
-        os.rename(aside, path)
-        raise
-    shutil.rmtree(aside)
-
-
 def _flush(path: Path) -> None:
     """Sends the content of a file, or of all files of a folder, to the disk."""
     for file in path.rglob("*") if path.is_dir() else [path]:
@@ -200,16 +150,14 @@ def _flush(path: Path) -> None:
                 os.fsync(opened.fileno())
 
 
-@lru_cache(maxsize=1024)
-def _tidy_once(folder: Path) -> None:
+@lru_cache(maxsize=1024)  # once for each folder
+def _remove_stale_partials(folder: Path) -> None:
+    """Removes what processes of this machine that are no more left half-written."""
     with contextlib.suppress(OSError):  # a folder that may be written and not read
-        remove_stale_partials(folder)
-
-
-def _is_stale(path: Path, host: str, pid: int) -> bool:
-    if host == socket.gethostname():
-        return not _is_alive(pid)
-    return time.time() - path.stat().st_mtime > _STALE_SECONDS
+        for path in folder.glob(".partial-*"):
+            match = _PARTIAL.fullmatch(path.name)
+            if match and match["host"] == socket.gethostname() and not _is_alive(int(match["pid"])):
+                remove(path)
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,55 +1,27 @@
-"""Flags of the commands, each described by an `Option`: its type, range, help and group there.
-
-Every value on a command line passes `Option.check`: a number out of its range, NaN, infinity or an
-empty text is refused before anything begins.
-"""
+"""Flags of the commands, each described by an `Option`: its type, range, help and group there."""
 
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from srn_tf.common.errors import InputError
 from srn_tf.common.options import Option, options_of
 
-OPTIONS: dict[str, Option] = {}  # of all flags that are defined here, in that order
-
-
-class _Checked(flags.ArgumentParser):
-    """Has the `Option` check what the class beside this one has parsed."""
-
-    def __init__(self, name: str, option: Option):
-        super().__init__()
-        self.name, self.option = name, option
-
-    def parse(self, argument):
-        value = super().parse(argument)
-        if value == "":  # an unset variable of a shell script, which must not mean the default
-            raise InputError(f"{self.name} must not be empty")
-        self.option.check(self.name, value)
-        return value
-
-
-class _Integer(_Checked, flags.IntegerParser):
-    pass
-
-
-class _Number(_Checked, flags.FloatParser):
-    pass
-
-
-class _Texts(_Checked, flags.ListParser):
-    def parse(self, argument):
-        texts = super().parse(argument)
-        if argument == "" or "" in texts:
-            raise InputError(f"{self.name} must not be empty, nor a part of it: {argument!r}")
-        return texts
-
-
-_PARSERS = {int: _Integer, float: _Number, str: _Checked, list: _Texts}
+_WIDTH = 79  # columns
+_KINDS = {
+    int: "INTEGER",
+    float: "NUMBER",
+    str: "TEXT",
+    Path: "PATH",
+    list: "A,B,...",
+    tuple: "TEXT",
+}
+_OPTIONS: dict[str, Option] = {}  # of all flags that are defined here, in that order
 
 
 def define(
@@ -66,16 +38,15 @@ def define(
 
     Args:
       name: without dashes.
-      kind: int, float, bool, str, list (of strings, with commas between) or tuple (of strings, each
-        with a flag of its own).
+      kind: int, float, bool, str, Path (its value is a text), list (of texts, with commas between)
+        or tuple (of texts, each with a flag of its own).
       default: the value without the flag, or None.
-      help: as in `Option`.
+      help: as in `Option`. Without a default, it says what happens without the flag.
       group: the headline under which --help shows it.
       required: whether the command fails without it.
       limits: choices and range, as in `Option`.
     """
-    text = f"{help} Required." if required else help
-    option = Option(kind, text, group, optional=default is None, **limits)
+    option = Option(kind, f"{help} Required." if required else help, group, optional=True, **limits)
     return _define(name, default, option, required=required)
 
 
@@ -91,7 +62,7 @@ def define_options(
     for field in dataclasses.fields(configuration):
         if field.name in options and field.name not in without:
             option = options[field.name]
-            if option.type not in (*_PARSERS, bool):
+            if option.type not in _KINDS and option.type is not bool:
                 option = dataclasses.replace(option, type=str)
             default = None if field.default is dataclasses.MISSING else field.default
             _define(field.name, (defaults or {}).get(field.name, default), option)
@@ -107,15 +78,68 @@ def given(*configurations: type) -> dict[str, Any]:
     }
 
 
+class _Parser(flags.ArgumentParser):
+    """Turns a text of the command line, or a default, into the value of a flag."""
+
+    def __init__(self, name: str, option: Option):
+        super().__init__()
+        self.name, self.option = name, option
+
+    def parse(self, argument):
+        if not isinstance(argument, str):
+            return argument  # a default
+        if self.option.type is list:
+            return [self._value(text) for text in argument.split(",")]
+        return self._value(argument)
+
+    def _value(self, text):
+        option = self.option
+        if option.type in (list, tuple):
+            option = dataclasses.replace(option, type=Path)
+        value = option.parse(text)
+        option.check(self.name, value)
+        return value
+
+
 def _define(name: str, default: Any, option: Option, **required) -> flags.FlagHolder:
-    OPTIONS[name] = option
-    if option.choices:
-        return flags.DEFINE_enum(name, default, option.choices, option.help, **required)
+    _OPTIONS[name] = option
     if option.type is bool:
         return flags.DEFINE_bool(name, default, option.help)
-    serializer = flags.ArgumentSerializer()
+    parser, serializer = _Parser(name, option), flags.ArgumentSerializer()
     if option.type is tuple:
-        parser = _Checked(name, dataclasses.replace(option, type=str))
         return flags.DEFINE_multi(parser, serializer, name, default, option.help)
-    parser = _PARSERS[option.type](name, option)
     return flags.DEFINE(parser, name, default, option.help, serializer=serializer, **required)
+
+
+def usage(docstring: str) -> str:
+    """What --help says of the command whose module has this docstring.
+
+    The paragraphs of the docstring that begin with "python" are its examples and come first.
+    """
+    paragraphs = docstring.strip().split("\n\n")
+    examples = [text for text in paragraphs if text.split()[0] == "python"]
+    prose = [textwrap.fill(text, _WIDTH) for text in paragraphs if text not in examples]
+    groups: dict[str, list[str]] = {}
+    for name, option in _OPTIONS.items():
+        groups.setdefault(option.group, []).append(_entry(name, option))
+    listed = ["\n".join([f"{group}:", *entries]) for group, entries in groups.items()]
+    return "\n\n".join([*map(textwrap.dedent, examples), *prose, *listed])
+
+
+def _entry(name: str, option: Option) -> str:
+    default = flags.FLAGS[name].default
+    if option.type is bool:
+        head, shown = f"  --[no]{name}", "on" if default else "off"
+    else:
+        head = f"  --{name}={'|'.join(option.choices or [_KINDS[option.type]])}"
+        shown = ",".join(default) if isinstance(default, list) else default
+    notes = [option.help]
+    if option.range:
+        notes.append(f"{option.range[0].upper()}{option.range[1:]}.")
+    if default not in (None, []):
+        notes.append(f"Default: {shown}.")
+    elif not option.help.endswith("Required.") and "default" not in option.help.lower():
+        notes.append("Default: none.")
+    indent = " " * 6
+    text = textwrap.fill(" ".join(notes), _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return f"{head}\n{text}"

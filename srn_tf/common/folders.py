@@ -1,19 +1,20 @@
-"""Folders: one process at a time, all that is in them, and names that do not lead out of them."""
+"""Folders: one process at a time, all files below, and paths for TensorFlow."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
+import functools
+import hashlib
 import os
-import socket
-import sys
+import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import reason
 
-LOCK, HOLDER = ".lock", ".lock-holder"
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -25,33 +26,30 @@ def locked(folder: str | os.PathLike, *, beside: bool = False) -> Iterator[None]
       beside: put the lock beside `folder`, which is to be replaced as a whole.
 
     Raises:
-      InputError: another process has it; the message says which.
+      InputError: another process has it.
       RunError: the file system refuses; one without locks does.
     """
     import filelock  # not needed for --help
 
     folder = Path(os.path.abspath(folder))
-    place, prefix = (folder.parent, f".{folder.name}") if beside else (folder, "")
-    is_new = not place.exists()
-    place.mkdir(parents=True, exist_ok=True)
-    lock_file, holder = place / f"{prefix}{LOCK}", place / f"{prefix}{HOLDER}"
+    lock_file = folder.with_name(f".{folder.name[:200]}{LOCK}") if beside else folder / LOCK
+    is_new = not lock_file.parent.exists()
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(lock_file)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise InputError(
-            f"{folder} is in use by {_holder(holder)}: wait for it, or choose another folder"
+            f"{folder} is in use by another process: wait for it, or choose another folder"
         ) from None
     except (OSError, NotImplementedError) as error:  # some network file systems have no locks
         raise RunError(f"{folder} cannot be locked ({reason(error)}): choose another") from None
     try:
-        holder.write_text(_this_process(), "utf-8", "surrogateescape")
         yield
     finally:
-        for path in (holder, lock_file):
-            path.unlink(missing_ok=True)
-        if is_new and not beside and not os.listdir(place):
-            place.rmdir()
+        lock_file.unlink(missing_ok=True)
+        if is_new and not os.listdir(lock_file.parent):
+            lock_file.parent.rmdir()
         lock.release()
 
 
@@ -79,59 +77,63 @@ def files_below(
 ) -> Iterator[Path]:
     """All that is no folder inside of `folder`, at all depths, without what starts with a dot.
 
-    Links to folders are followed, each one once and none to a folder above it. Pipes and devices
-    are among the results: `check_regular` refuses them by name.
+    Each folder is visited once, however many links lead to it. Pipes and devices are among the
+    results: `check_regular` refuses them by name.
 
     Args:
       folder: where to begin.
       unreadable: called with an error that names a folder that cannot be read; raises it unless
         given.
     """
-    followed = set()
-    folders = [(Path(folder), frozenset())]
-    while folders:
-        place, above = folders.pop()
-        try:
-            above |= {_identity(place.stat())}
-            with os.scandir(place) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-        except OSError as error:
-            unreadable(InputError(f"folder {place} cannot be read: {reason(error)}"))
+
+    def refuse(error: OSError) -> None:
+        unreadable(InputError(f"folder {error.filename} cannot be read: {reason(error)}"))
+
+    visited = set()
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
             continue
-        below = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if not _is_folder(entry):
-                yield place / entry.name
-            elif not entry.is_symlink():
-                below.append((place / entry.name, above))
-            elif _identity(entry.stat()) not in above:
-                link = _identity(entry.stat(follow_symlinks=False))
-                below += [(place / entry.name, above)] if link not in followed else []
-                followed.add(link)
-        folders += reversed(below)
+        visited.add(real)
+        # Links come last, so that files are found under their own names where they have one.
+        links = {name for name in folders if os.path.islink(os.path.join(place, name))}
+        kept = (name for name in folders if not name.startswith("."))
+        folders[:] = sorted(kept, key=lambda name: (name in links, name))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(place, name)
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
+_PLAIN = re.compile(r"[\w./ ,;:=+@#~()-]*")  # what TensorFlow takes for no pattern
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
+@functools.cache
+def _links() -> tempfile.TemporaryDirectory:
+    """The folder of this process's links, removed at its end."""
+    return tempfile.TemporaryDirectory(prefix="srn_tf-links-")
 
 
-def _this_process() -> str:
-    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-    command = " ".join(sys.argv)
-    return f"process {os.getpid()} on {socket.gethostname()} since {now} ({command})"
+def tensorflow_path(path: str | os.PathLike) -> str:
+    """`path` in a form that TensorFlow can use for checkpoints, SavedModels and logs.
 
+    TensorFlow takes brackets, asterisks and question marks in these paths for patterns, and cannot
+    have bytes that are no text. Such a path is reached over a link in a temporary folder. Every
+    path that TensorFlow is to open passes through here.
 
-def _holder(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace") or "another process"
-    except OSError:
-        return "another process, or its file system has no locks"
+    Raises:
+      InputError: a file that is to be opened or a folder that is to be made has such characters.
+    """
+    path = os.path.abspath(path)
+    if _PLAIN.fullmatch(path):
+        return path
+    folder, rest = path, ""
+    while not os.path.isdir(folder):
+        folder, name = os.path.split(folder)
+        rest = os.path.join(name, rest) if rest else name
+    if not _PLAIN.fullmatch(rest):
+        raise InputError(f"{path}: TensorFlow takes {rest!r} for a pattern: choose another name")
+    link = os.path.join(_links().name, hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
+    if not os.path.lexists(link):
+        os.symlink(folder, link)
+    return os.path.join(link, rest) if rest else link

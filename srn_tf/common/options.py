@@ -1,17 +1,20 @@
 """Options: dataclass fields that carry their one description, their type and their range.
 
-Flags and `--help` are made from `Option`, values are checked against it wherever they come from: a
-command line, a program or a JSON file. Nothing here needs TensorFlow.
+Flags and `--help` are made from `Option`. Values are checked against it wherever they come from: a
+command line or a program. Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+from pathlib import Path
 from typing import Any
 
 from srn_tf.common.errors import InputError
 
 _KEY = "option"
+_NOUNS = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Option:
     """What is known of an option beside its name and default.
 
     Attributes:
-      type: int, float, bool or str.
+      type: int, float, bool, str, or Path for a text that names a file or folder, whose leading ~
+        on a command line is the home folder.
       help: one sentence or two, with the unit; the default is not repeated in it.
       group: the headline under which `--help` shows it.
       choices: the allowed values, or None for all.
@@ -47,14 +51,24 @@ class Option:
         ends.update({"at most": self.most, "below": self.below})
         return " and ".join(f"{word} {end:,.12g}" for word, end in ends.items() if end is not None)
 
+    def parse(self, text: str) -> Any:
+        """The value that `text` on a command line stands for. Raises InputError."""
+        if not text:  # an unset variable of a shell script, which must not mean the default
+            raise InputError("it must not be empty")
+        if self.type is Path:
+            return os.path.expanduser(text)
+        try:
+            return self.type(text)
+        except ValueError:
+            raise InputError(f"it must be {_NOUNS[self.type]}, not {text!r}") from None
+
     def check(self, name: str, value: Any) -> None:
         """Raises InputError, which names the option, for a value of another type or range."""
         if value is None and self.optional:
             return
-        if self.type is float and type(value) is int:
-            value = float(value)
-        if type(value) is not self.type:
-            raise InputError(f"{name} must be of type {self.type.__name__}, not {value!r}")
+        kind = str if self.type is Path else self.type
+        if type(value) not in ((int, float) if kind is float else (kind,)):
+            raise InputError(f"{name} must be {_NOUNS.get(kind, kind.__name__)}, not {value!r}")
         if self.choices and value not in self.choices:
             raise InputError(f"{name} must be one of {', '.join(self.choices)}, not {value!r}")
         inside = (
@@ -88,35 +102,3 @@ def check_options(configuration: Any) -> None:
     """Checks the value of each option of a dataclass's instance. Raises InputError."""
     for name, described in options_of(type(configuration)).items():
         described.check(name, getattr(configuration, name))
-
-
-_JSON_TYPES = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
-
-
-def checked_fields(configuration: type, fields: Any, where: str) -> dict:
-    """Fields of a dataclass as they were read from JSON, of which some may be missing.
-
-    Args:
-      configuration: the dataclass; fields annotated with other than plain types may hold anything.
-      fields: what was read.
-      where: names the file and the place in it, for messages.
-
-    Raises:
-      InputError: it is no object, has unknown fields, which are named, or values of wrong types.
-    """
-    if not isinstance(fields, dict):
-        raise InputError(f"{where} is no JSON object: {fields!r}")
-    known = {
-        field.name: str(field.type).split(" | ") for field in dataclasses.fields(configuration)
-    }
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        raise InputError(f"{where} has unknown fields: {', '.join(unknown)}")
-    for name, value in fields.items():
-        kinds = [_JSON_TYPES.get(kind) for kind in known[name] if kind != "None"]
-        is_none = value is None and "None" in known[name]
-        if None not in kinds and not is_none and type(value) not in sum(kinds, ()):
-            raise InputError(
-                f"{where}: {name} must be of type {' or '.join(known[name])}, not {value!r}"
-            )
-    return fields

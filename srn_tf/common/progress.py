@@ -1,27 +1,22 @@
-"""How far a long job is: a bar on a terminal, a few lines in a log file.
-
-Where stderr is a file (nohup, Slurm, CI) a bar would leave hundreds of lines. There a job says one
-line when it starts, one every half minute with the time left, and one at its end.
-"""
+"""How far a long job is: a bar on a terminal, a line every half minute in a log file."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TextIO, TypeVar
 
 import tqdm
 
-_SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_LINES = 30
 T = TypeVar("T")
 
 
-class Progress:
-    """A bar or lines for a job of `total` units.
+class Progress(tqdm.tqdm):
+    """A bar on a terminal, which is taken away at the end, for a job of `total` units.
 
-    To be used with `with`, which also says when it begins and ends; for a part of another job with
-    `contextlib.closing`, which does not.
+    Where stderr is a file (nohup, Slurm, CI), in which a bar would leave hundreds of lines, it
+    becomes a line every half minute.
 
     Args:
       description: what is being done, "caching 11.6 GB".
@@ -29,9 +24,11 @@ class Progress:
       unit: what they are, in the singular.
       initial: units that were done before.
       scale: write large numbers of units as 1.2M.
-      lines: say something where there is no terminal.
+      lines: write lines where there is no terminal.
       bar: show a bar where there is one.
     """
+
+    monitor_interval = 0  # tqdm needs no thread of its own: each update looks at the clock
 
     def __init__(
         self,
@@ -44,65 +41,36 @@ class Progress:
         lines: bool = True,
         bar: bool = True,
     ):
-        is_terminal = sys.stderr.isatty()
-        self._lines = lines and not is_terminal and total != initial
-        self._bar = tqdm.tqdm(
+        self._is_terminal = getattr(sys.stderr, "isatty", lambda: False)()
+        shown = sys.stderr is not None and (bar if self._is_terminal else lines)
+        wait = 0.0 if self._is_terminal else SECONDS_BETWEEN_LINES
+        super().__init__(
             desc=description,
             total=total,
             unit=unit,
             initial=initial,
             unit_scale=scale,
             leave=False,
-            disable=not (bar and is_terminal) or total == initial,
+            disable=not shown or total == initial,
+            delay=wait,
+            mininterval=wait or 0.1,
+            miniters=1,
+            ncols=None if self._is_terminal else 0,
         )
-        self._description, self._total, self._unit = description, total, unit
-        self._format = tqdm.tqdm.format_sizeof if scale else str
-        self._initial = self._done = initial
-        self._began = self._said = time.monotonic()
-
-    def __enter__(self) -> Progress:
-        if self._total is None:
-            self._say("begins")
-        else:
-            left = self._format(self._total - self._initial)
-            self._say(f"begins, {left} {self._unit}{'s' * (left != '1')} to do")
-        return self
-
-    def __exit__(self, kind, *_) -> None:
-        self.close()
-        taken = duration(time.monotonic() - self._began)
-        self._say(f"{self._count()} in {taken}" + (", not finished" if kind else ""))
 
     def update(self, units: int = 1, note: str = "") -> None:
         """Tells that `units` more are done; `note` stands behind the bar."""
-        self._done += units
         if note:
-            self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update(units)
-        now = time.monotonic()
-        if now - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = now
-            self._say(f"{self._count()}{self._time_left(now)}")
+            self.set_postfix_str(note, refresh=False)
+        super().update(units)
 
-    def close(self) -> None:
-        """Takes the bar away."""
-        self._bar.close()
-
-    def _count(self) -> str:
-        done = self._format(self._done)
-        of = f" of {self._format(self._total)}" if self._total is not None else ""
-        return f"{done}{of} {self._unit}{'s' * (done != '1' or bool(of))}"
-
-    def _time_left(self, now: float) -> str:
-        new = self._done - self._initial
-        if self._total is None or not new:
-            return ""
-        left = (now - self._began) / new * (self._total - self._done)
-        return f", left {duration(max(left, 0))}"
-
-    def _say(self, words: str) -> None:
-        if self._lines:
-            print(f"{self._description}: {words}", file=sys.stderr, flush=True)
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Called by tqdm to show its text, an empty one to take it away."""
+        if self._is_terminal:
+            return super().display(msg, pos)
+        if msg is None:
+            print(self, file=self.fp, flush=True)
+        return False
 
 
 def progress(
@@ -125,4 +93,5 @@ def duration(seconds: float) -> str:
 
 def say(line: str, file: TextIO | None = None) -> None:
     """Prints a line, by default on stdout, without tearing a bar."""
-    tqdm.tqdm.write(line, file)
+    if file or sys.stdout:
+        tqdm.tqdm.write(line, file)

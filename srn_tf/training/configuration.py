@@ -9,6 +9,7 @@ are the only ones. Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.options import check_options, option, required_option
@@ -42,7 +43,7 @@ class TrainingConfig:
         "Network: a row of Table 1, SRN, SR-EDRB3-GRU, -Deconv, -SubPixel, lstm, gray or color.",
         group=_NETWORK,
     )
-    data_dir: str = required_option(str, "Folder (or list file) of image pairs.", group=_NETWORK)
+    data_dir: str = required_option(Path, "Folder (or list file) of image pairs.", group=_NETWORK)
     blur_subset: str = option(
         str,
         "blur",
@@ -66,7 +67,7 @@ class TrainingConfig:
         choices=STARTS,
     )
     init_from: str | None = option(
-        str,
+        Path,
         None,
         'Run folder whose weights the run starts from (fine-tuning), or "starter".',
         group=_NETWORK,
@@ -252,7 +253,7 @@ class RunOptions:
         choices=CACHES,
     )
     cache_dir: str | None = option(
-        str,
+        Path,
         None,
         "Folder of the disk cache; by default .srn_cache beside the images.",
         group=_MACHINE,

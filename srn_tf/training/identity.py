@@ -11,7 +11,6 @@ import hashlib
 from pathlib import Path
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.options import checked_fields
 from srn_tf.data import digests, fingerprint
 from srn_tf.network.variants import Variant
 from srn_tf.training.configuration import TrainingConfig
@@ -77,9 +76,9 @@ def recorded_training(run_dir: Path) -> dict | None:
         for field in dataclasses.fields(TrainingConfig)
         if field.default is not dataclasses.MISSING
     }
-    known = checked_fields(TrainingConfig, content["training"], f"{run_dir / CONFIG}: training")
-    # The variant's own fields may be younger too; they were checked as they were read.
-    return {**defaults, **known, "variant": Variant.from_dict(content["variant"]).to_dict()}
+    # The variant's own fields may be younger too.
+    variant = Variant.from_dict(content["variant"]).to_dict()
+    return {**defaults, **content["training"], "variant": variant}
 
 
 def identity(run_dir: Path, config: TrainingConfig, data: RunData) -> dict:

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import check_regular, written_beside
+from srn_tf.common.folders import tensorflow_path
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import RELEASED, get_variant
 from srn_tf.weights.run_folder import CONFIG, checkpoint_folder, write_config
@@ -65,7 +66,7 @@ def import_weights(model: ScaleRecurrentNet, checkpoint: str) -> None:
         shape; the message names the variable, and the model that the checkpoint does hold.
     """
     try:
-        reader = tf.train.load_checkpoint(checkpoint)
+        reader = tf.train.load_checkpoint(tensorflow_path(checkpoint))
     except (tf.errors.OpError, ValueError) as error:
         raise InputError(f"{checkpoint} is not a readable checkpoint: {error}") from None
     shapes = {
@@ -134,7 +135,9 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
         folder = checkpoint_folder(temporary)
         folder.mkdir(parents=True)
         try:
-            tf.train.Checkpoint(net=model).write(str(folder / f"step-{step[1] if step else 0}"))
+            tf.train.Checkpoint(net=model).write(
+                tensorflow_path(folder / f"step-{step[1] if step else 0}")
+            )
         except tf.errors.OpError as error:
             reason = str(error).strip().splitlines()[0]
             raise RunError(f"{run_dir} could not be written (disk full?): {reason}") from None
@@ -145,12 +148,12 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
 def _found(checkpoint: str) -> str:
     """The path without ending of a checkpoint that is given by it or by its folder."""
     if Path(checkpoint).is_dir():
-        try:
-            indices = sorted(Path(checkpoint).glob("*.index"))
-            alone = str(indices[0].with_suffix("")) if len(indices) == 1 else checkpoint
-            checkpoint = tf.train.latest_checkpoint(checkpoint) or alone
-        except (tf.errors.OpError, ValueError) as error:
-            raise InputError(f"{checkpoint}/checkpoint cannot be read: {error}") from None
+        indices = sorted(Path(checkpoint).glob("*.index"))
+        if len(indices) != 1:
+            raise InputError(
+                f"{checkpoint} holds {len(indices)} checkpoints (*.index): pass the path of one"
+            )
+        checkpoint = str(indices[0].with_suffix(""))
     for path in Path(checkpoint).parent.glob(f"{glob.escape(Path(checkpoint).name)}.*"):
         check_regular(path)
     return checkpoint

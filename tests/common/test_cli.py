@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
-from srn_tf.common import gpus
-from srn_tf.common.cli import starting
+from srn_tf import __version__
+from srn_tf.common import start
 
 COMMAND = r'''
 """A command that fails as it is told.
@@ -21,20 +20,24 @@ What else there is to say.
 """
 
 import os
+import pathlib
 import signal
 import time
 
 from srn_tf.common.cli import run
-from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.errors import InputError, RunError, Stopped
 from srn_tf.common.flags import define
 
 ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError,
-          "signal": None}
+          "stopped": Stopped, "signal": None}
 FAIL = define("fail", str, None, "How to fail. Default: not at all.", group="Failures",
               choices=tuple(ERRORS))
-COUNT = define("count", int, 1, "How often.", group="Numbers", least=1)
+COUNT = define("count", int, 1, "How often.", group="Numbers", least=0)
 NAME = define("name", str, None, "Which.", group="Numbers")
-SIZE = define("size", float, None, "How large.", group="Numbers", above=0, most=10)
+SIZE = define("size", float, 0, "How large.", group="Numbers", least=0, below=10)
+WIDE = define("wide", bool, False, "Whether it is.", group="Numbers")
+FOLDER = define("folder", pathlib.Path, None, "Where.", group="Places", required=True)
+OTHERS = define("others", list, [], "Where else.", group="Places")
 
 
 def main():
@@ -44,7 +47,7 @@ def main():
         print("not interrupted")
     elif FAIL.value:
         raise ERRORS[FAIL.value]("pear.png: cannot be read")
-    print("done", COUNT.value)
+    print("done", COUNT.value, FOLDER.value, *OTHERS.value)
 
 
 if __name__ == "__main__":
@@ -63,13 +66,13 @@ def caller(folder, text):
     script = folder / "command.py"
     script.write_text(text)
 
-    def call(*arguments):
+    def call(*arguments, **options):
         return subprocess.run(
             [sys.executable, str(script), *arguments],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": "/home/me"},
             text=True,
             check=False,
+            **(options or {"capture_output": True}),
         )
 
     return call
@@ -87,41 +90,51 @@ def assert_one_line(result, *words):
     assert result.stdout == ""
 
 
-def test_success_is_status_0(call):
-    result = call("--count=3")
-    assert (result.returncode, result.stdout, result.stderr) == (0, "done 3\n", "")
+def test_success_is_status_0_and_the_home_folder_is_found(call):
+    result = call("--count=3", "--folder=~/a b", "--others=~,c")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "done 3 /home/me/a b /home/me c\n"
 
 
-def test_only_what_is_said_while_tensorflow_starts_is_held_back(capfd):
-    with starting():
-        os.write(2, b"no GPU\n")
-    tf.print("a real error", output_stream=tf.compat.v1.logging.error)
-    said = capfd.readouterr().err
-    assert "a real error" in said
-    assert "no GPU" not in said
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+def test_closed_streams_do_not_matter(tmp_path, closed):
+    script = COMMAND.replace('print("done"', 'pathlib.Path("out").write_text("x"); print("done"')
+    call = caller(tmp_path, script)
+    descriptors = {"stdout": [1], "stderr": [2], "both": [1, 2]}[closed]
 
-    def fail():
-        os.write(2, b"the reason\n")
-        raise ImportError
+    def close():
+        for descriptor in descriptors:
+            os.close(descriptor)
 
-    with pytest.raises(ImportError), starting():
-        fail()
-    assert capfd.readouterr().err == "the reason\n"
+    result = call("--folder=a", preexec_fn=close, cwd=tmp_path)
+    assert result.returncode == 0
+    assert (tmp_path / "out").read_text() == "x"  # no output of the command lands in it
+    assert call("--folder=a", "--fail=input", preexec_fn=close).returncode == 2
 
 
-def test_a_gpu_that_tensorflow_does_not_see_is_named_with_what_it_says_of_it(monkeypatch, capfd):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+def test_streams_that_are_no_text_files_do_not_matter(tmp_path):
+    script = "import io, sys\nsys.stdout = io.StringIO()\nsys.stderr = None\n" + COMMAND
+    script = script.replace(
+        "    run(main)\n",
+        "    try:\n        run(main)\n    finally:\n"
+        "        sys.__stdout__.write(sys.stdout.getvalue())\n",
+    )
+    assert caller(tmp_path, script)("--folder=a").stdout == "done 1 a\n"
+
+
+def test_tensorflow_starts_quietly_and_an_unseen_gpu_is_named(monkeypatch, capfd):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    monkeypatch.setattr(gpus, "has_nvidia_gpu", lambda: True)
-    with starting():
-        os.write(2, b"the driver is too old\n")
-    reason, line = capfd.readouterr().err.splitlines()
-    assert reason == "the driver is too old"
-    assert "NVIDIA GPU that TensorFlow does not see" in line
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    with starting():
-        os.write(2, b"no GPU\n")
+    tensorflow = type("tf", (), {"config": type("config", (), {})})
+    tensorflow.config.list_physical_devices = lambda kind: os.write(2, b"too old a driver\n") and []
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    start.start_tensorflow()
     assert capfd.readouterr().err == ""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(start.shutil, "which", lambda name: f"/usr/bin/{name}")
+    start.start_tensorflow()
+    reason, line = capfd.readouterr().err.splitlines()
+    assert reason == "too old a driver"
+    assert "NVIDIA GPU that TensorFlow does not see" in line
 
 
 HELP = """\
@@ -133,32 +146,35 @@ A command that fails as it is told.
 What else there is to say.
 
 Failures:
-  --fail=input|run|os|bug|signal
+  --fail=input|run|os|bug|stopped|signal
       How to fail. Default: not at all.
 
 Numbers:
   --count=INTEGER
-      How often. At least 1. Default: 1.
+      How often. At least 0. Default: 1.
   --name=TEXT
-      Which.
+      Which. Default: none.
   --size=NUMBER
-      How large. Above 0 and at most 10.
+      How large. At least 0 and below 10. Default: 0.
+  --[no]wide
+      Whether it is. Default: off.
 
---helpfull lists the flags of the library absl as well.
+Places:
+  --folder=PATH
+      Where. Required.
+  --others=A,B,...
+      Where else. Default: none.
 """
 
 
-@pytest.mark.parametrize("flag", ["--help", "-?", "--helpshort", "--help=true"])
-def test_help_has_the_example_first_and_flags_by_purpose(call, flag):
+@pytest.mark.parametrize("flag", ["--help", "-?", "--helpshort"])
+def test_help_has_the_example_first_flags_by_purpose_and_every_default(call, flag):
     result = call("--fail=bug", flag)
     assert (result.returncode, result.stdout, result.stderr) == (0, HELP, "")
 
 
-def test_helpfull_adds_the_flags_of_absl(call):
-    result = call("--helpfull")
-    assert result.returncode == 0
-    assert result.stdout.startswith(HELP)
-    assert "  --verbosity\n" in result.stdout
+def test_version(call):
+    assert call("--version").stdout == f"srn_tf {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -166,29 +182,39 @@ def test_helpfull_adds_the_flags_of_absl(call):
     [
         ("--pear=1", "pear"),
         ("--count=many", "many"),
-        ("--count=0", "count must be at least 1, not 0"),
-        ("--size=nan", "size must be above 0 and at most 10, not nan"),
+        ("--count=-1", "count must be at least 0, not -1"),
+        ("--size=nan", "size must be at least 0 and below 10, not nan"),
         ("--fail=well", "well"),
-        ("--name=", "name must not be empty"),
+        ("--name=", "--name=: it must not be empty"),
+        ("--others=a,", "--others=a,: it must not be empty"),
         ("pear.png", "'pear.png'"),
+        ("--nofolder", "folder"),
     ],
-    ids=["unknown flag", "bad value", "too small", "no number", "bad choice", "empty", "stray"],
+    ids=["unknown", "bad value", "small", "no number", "choice", "empty", "part", "stray", "no"],
 )
 def test_bad_usage_is_status_2_and_one_line(call, argument, named):
-    result = call(argument)
+    result = call("--folder=a", argument)
     assert result.returncode == 2
     assert_one_line(result, named)
 
 
-@pytest.mark.parametrize(("error", "status"), [("input", 2), ("run", 1), ("os", 1)])
+def test_a_missing_flag_is_named(call):
+    result = call()
+    assert result.returncode == 2
+    assert_one_line(result, "--folder")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("input", 2), ("run", 1), ("os", 1), ("stopped", 75)]
+)
 def test_errors_a_user_can_mend_are_one_line(call, error, status):
-    result = call(f"--fail={error}")
+    result = call("--folder=a", f"--fail={error}")
     assert result.returncode == status
     assert_one_line(result, "pear.png: cannot be read")
 
 
 def test_mistake_in_the_code_keeps_its_traceback(call):
-    result = call("--fail=bug")
+    result = call("--folder=a", "--fail=bug")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "ZeroDivisionError" in result.stderr
@@ -208,6 +234,6 @@ def test_command_of_several_words_takes_one_of_them(tmp_path, arguments, named):
 
 
 def test_sigterm_is_one_line(call):
-    result = call("--fail=signal")
+    result = call("--folder=a", "--fail=signal")
     assert result.returncode == 1
     assert_one_line(result, "interrupted")

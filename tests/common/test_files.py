@@ -2,10 +2,8 @@
 
 import errno
 import os
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -13,7 +11,6 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import (
     check_regular,
     read_text,
-    remove_stale_partials,
     write_bytes,
     write_json,
     write_text,
@@ -79,59 +76,43 @@ def test_old_folder_is_replaced_whole(tmp_path):
 def test_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
     path = tmp_path / "saved_model"
     write_folder(path, "old")
-    rename = os.rename
+    replace = os.replace
 
     def refuse_the_new(source, target):
         if ".partial-" in str(source):
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        rename(source, target)
+        replace(source, target)
 
-    monkeypatch.setattr(os, "rename", refuse_the_new)
+    monkeypatch.setattr(os, "replace", refuse_the_new)
     with pytest.raises(OSError, match="cross-device"):
         write_folder(path)
     assert os.listdir(path) == ["old"]
     assert os.listdir(tmp_path) == ["saved_model"]
 
 
-def link(path, monkeypatch):
-    (path.parent / "elsewhere").mkdir()
-    path.symlink_to("elsewhere")
+def test_what_cannot_be_replaced_is_refused_before_any_work(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "mount").mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda place: str(place).endswith("mount"))
+    for name, kind in {"pipe": "a pipe or a device", "mount": "a mount point"}.items():
+        with pytest.raises(InputError, match=f"{name} is {kind}"), written_beside(tmp_path / name):
+            raise AssertionError("work was started")
+    assert sorted(os.listdir(tmp_path)) == ["mount", "pipe"]
 
 
-def mount_point(path, monkeypatch):
-    path.mkdir()
-    monkeypatch.setattr(os.path, "ismount", lambda place: place == path)
-
-
-def immovable(path, monkeypatch):
-    def refuse(source, target):
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-
-    path.mkdir()
-    monkeypatch.setattr(os, "rename", refuse)
-
-
-def pipe(path, monkeypatch):
-    os.mkfifo(path)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (link, "is a link and cannot be replaced"),
-        (mount_point, "is a mount point and cannot be replaced"),
-        (immovable, "cannot be replaced (Invalid cross-device link)"),
-        (pipe, "is a pipe or a device"),
-    ],
-)
-def test_what_cannot_be_replaced_is_refused_before_any_work(tmp_path, monkeypatch, make, message):
-    path = tmp_path / "output"
-    make(path, monkeypatch)
-    before = sorted(os.listdir(tmp_path))
-    with pytest.raises(InputError) as caught, written_beside(path):
-        raise AssertionError("work was started")
-    assert f"{path} {message}" in str(caught.value)
-    assert sorted(os.listdir(tmp_path)) == before
+@pytest.mark.parametrize("target", ["file", "folder"])
+def test_what_a_link_points_to_is_replaced(tmp_path, target):
+    (tmp_path / "link").symlink_to("elsewhere/result")
+    if target == "file":
+        write_bytes(tmp_path / "link", b"old")
+        write_bytes(tmp_path / "link", b"new")
+        assert (tmp_path / "elsewhere/result").read_bytes() == b"new"
+    else:
+        write_folder(tmp_path / "link", "old")
+        write_folder(tmp_path / "link", "new")
+        assert os.listdir(tmp_path / "elsewhere/result") == ["new"]
+    assert os.listdir(tmp_path / "elsewhere") == ["result"]
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_folder_that_another_process_made_meanwhile_is_kept(tmp_path):
@@ -143,33 +124,6 @@ def test_a_folder_that_another_process_made_meanwhile_is_kept(tmp_path):
         ours.__exit__(None, None, None)
     assert os.listdir(path) == ["theirs"]
     assert os.listdir(tmp_path) == ["saved_model"]
-
-
-def test_what_is_put_into_an_empty_folder_meanwhile_is_kept(tmp_path):
-    (tmp_path / "run").mkdir()
-
-    def write_beside_another():
-        with written_beside(tmp_path / "run") as temporary:
-            temporary.mkdir()
-            (tmp_path / "run/precious").touch()
-
-    with pytest.raises(RunError, match="made by another process"):
-        write_beside_another()
-    assert os.listdir(tmp_path / "run") == ["precious"]
-
-
-def test_what_a_killed_process_had_moved_aside_comes_back(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    mark = f"{socket.gethostname()}-{dead.pid}-0123abcd"
-    for name in ("lost", "there"):
-        (tmp_path / f"{name}.replaced-{mark}").mkdir()
-        (tmp_path / f"{name}.replaced-{mark}/old").touch()
-    (tmp_path / "there").mkdir()
-    remove_stale_partials(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["lost", "there"]
-    assert os.listdir(tmp_path / "lost") == ["old"]
-    assert os.listdir(tmp_path / "there") == []
 
 
 def test_text_is_read_whole_or_refused_by_name(tmp_path):
@@ -192,18 +146,9 @@ def test_text_is_read_whole_or_refused_by_name(tmp_path):
 def test_a_name_of_255_bytes_can_be_written(tmp_path):
     name = "ä" * 125 + "a.png"
     write_bytes(tmp_path / name, b"content")
-    assert os.listdir(tmp_path) == [name]
-
-
-def test_a_file_that_is_cut_short_does_not_appear(tmp_path, monkeypatch):
-    path = tmp_path / "image.png"
-    path.write_bytes(b"old")
-    write = type(path).write_bytes
-    monkeypatch.setattr(type(path), "write_bytes", lambda file, content: write(file, content[:-1]))
-    with pytest.raises(OSError, match=r"image.png: could not be written whole"):
-        write_bytes(path, b"content")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["image.png"]
+    write_folder(tmp_path / name[:-1], "old")
+    write_folder(tmp_path / name[:-1], "new")
+    assert sorted(os.listdir(tmp_path)) == sorted([name, name[:-1]])
 
 
 def test_undecodable_names_keep_their_bytes_in_text(tmp_path):
@@ -217,21 +162,6 @@ def test_json_is_strict(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "summary.json", {"psnr": float("inf")})
     assert "30.5" in (tmp_path / "summary.json").read_text()
-
-
-def test_partial_files_of_dead_processes_alone_are_removed(tmp_path):
-    here, dead = socket.gethostname(), subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    old, ours = f".partial-{here}-{dead.pid}-0123abcd", f".partial-{here}-{os.getpid()}-0123abcd"
-    new_elsewhere, old_elsewhere = ".partial-other-1-0123abcd.mp4", ".partial-other-1-0123abce.mp4"
-    for name in (f"{old}.png", ours, new_elsewhere, old_elsewhere, ".partial-photo.png", "a.png"):
-        (tmp_path / name).touch()
-    (tmp_path / old).mkdir()
-    two_days_ago = time.time() - 2 * 24 * 3600
-    os.utime(tmp_path / old_elsewhere, (two_days_ago, two_days_ago))
-    remove_stale_partials(tmp_path)
-    kept = [ours, new_elsewhere, ".partial-photo.png", "a.png"]
-    assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
 def test_the_next_process_that_writes_removes_what_a_killed_one_left(tmp_path):

@@ -14,17 +14,6 @@ from srn_tf.training.splits import RunData
 from srn_tf.weights.run_folder import read_config, write_config
 
 
-@pytest.mark.parametrize(
-    "data", [{"sequences": []}, {"sequences": {"a": 3}}, {"selected_on": 3}, 5]
-)
-def test_a_tampered_record_of_the_data_is_refused(tmp_path, data):
-    pairs = write_pairs(tmp_path / "data", [(16, 16)])
-    config = TrainingConfig(VARIANTS["SR-EDRB1"], "/data")
-    write_config(tmp_path, config.variant, training=config.to_dict(), data=data)
-    with pytest.raises(InputError, match=r"config\.json: data "):
-        identity(tmp_path, config, RunData(pairs, [], []))
-
-
 def test_sections_that_are_null_are_as_none(tmp_path):
     config = TrainingConfig(VARIANTS["SR-EDRB1"], "/data")
     write_config(tmp_path, config.variant, training=config.to_dict())

@@ -1,13 +1,12 @@
-"""The plan of the house (ARCHITECTURE.md) holds: imports run downward, files are short."""
+"""The layers of the package (ARCHITECTURE.md) hold: imports run downward only, without circles."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = (
+LAYERS = (
     "common",
     "media",
     "network",
@@ -19,16 +18,16 @@ ROOMS = (
     "serving",
     "training",
 )
-COMMANDS = len(ROOMS)  # a file at the top of srn_tf
+COMMANDS = len(LAYERS)  # a file at the top of srn_tf
 CLIENTS = COMMANDS + 1  # experiments and data_tools
 FILES = sorted((ROOT / "srn_tf").rglob("*.py"))
-CLIENT_FILES = sorted(
+CLIENT_FILES = [
     path for name in ("experiments", "data_tools") for path in ROOT.glob(f"{name}/*.py")
-)
+]
 
 
-def floor(module):
-    """The height of a dotted module name; None for what the house does not own."""
+def layer(module):
+    """The place of a dotted module name among the layers; None for what is not the project's."""
     top, *rest = module.split(".")
     if top in ("experiments", "data_tools"):
         return CLIENTS
@@ -36,7 +35,7 @@ def floor(module):
         return None
     if not rest:
         return -1  # sets environment variables and imports nothing
-    return ROOMS.index(rest[0]) if rest[0] in ROOMS else COMMANDS
+    return LAYERS.index(rest[0]) if rest[0] in LAYERS else COMMANDS
 
 
 def dotted(path):
@@ -45,7 +44,7 @@ def dotted(path):
 
 
 def imports(path):
-    """The project's own modules that a file imports, anywhere in it, also through lazy doors."""
+    """The project's own modules that a file imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -57,14 +56,17 @@ def imports(path):
                 place = ROOT / whole.replace(".", "/")
                 is_module = place.is_dir() or place.with_suffix(".py").exists()
                 names.add(whole if is_module else node.module)
-    return {name for name in names if floor(name) is not None and name != "srn_tf"}
+    return {name for name in names if layer(name) is not None and name != "srn_tf"}
+
+
+def test_every_package_has_its_layer():
+    assert {path.parent.name for path in ROOT.glob("srn_tf/*/*.py")} == set(LAYERS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_imported_from_above(path):
-    here = floor(dotted(path))
-    above = sorted(name for name in imports(path) if floor(name) > here)
-    assert not above
+    here = layer(dotted(path))
+    assert not [name for name in imports(path) if layer(name) > here]
 
 
 def test_commands_are_not_imported_by_each_other():
@@ -90,31 +92,3 @@ def test_there_is_no_circle():
     for module in graph:
         visit(module)
     assert len(done) >= len(graph)
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_lists_its_files(room):
-    folder = ROOT / "srn_tf" / room
-    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
-    listed = re.findall(r"^\s*(\w+\.py) ", docstring, flags=re.MULTILINE)
-    files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
-    assert sorted(listed) == sorted(files)
-
-
-def test_every_folder_is_a_room():
-    folders = {path.parent.name for path in ROOT.glob("srn_tf/*/*.py")}
-    assert folders == set(ROOMS)
-
-
-def test_files_are_short():
-    lengths = {str(path): len(path.read_text().splitlines()) for path in FILES}
-    assert not {path: length for path, length in lengths.items() if length > 300}
-
-
-def test_no_two_names_differ_by_their_ending_alone():
-    def stem(name):
-        return re.sub(r"(ation|ator|ing|er|or|e|s)$", "", name)
-
-    names = [path.stem for path in FILES if path.stem != "__init__"]
-    stems = [stem(name) for name in names]
-    assert {name for name, s in zip(names, stems) if stems.count(s) > 1} == set()
