@@ -24,7 +24,7 @@ LINE_TESTS := tests/network tests/training/test_step.py tests/exporting tests/da
 	tests/weights/test_lines.py tests/weights/test_run_folder.py tests/test_quiet.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install train ablation demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean
+.PHONY: help install train ablation starter demo-data benchmark test test-line test-robust fuzz test-gpu test-web clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -41,6 +41,9 @@ train: $(DATA_READY) ## train VARIANT, on the demo data or on DATA
 
 ablation: $(DATA_READY) ## train and score all ten variants: Table 1 in results/ablation
 	$(PYTHON) -m experiments.ablation $(DATA_FLAGS) $(ARGS)
+
+starter: $(VENV)/.base ## make the starter weights anew from PHOTOGRAPHS=DIR,DIR (days)
+	$(PYTHON) -m experiments.starter --photographs="$(PHOTOGRAPHS)" $(ARGS)
 
 demo-data: $(VENV)/.base ## render the demo data from photographs that scikit-image ships
 	$(PYTHON) -m data_tools.demo --output=$(DEMO_DATA)

@@ -4,8 +4,6 @@ Commands that make data:
 
 demo.py          photographs that scikit-image ships under a moving camera, as GoPro lays them out
 synthesize.py    pairs from your own high-frame-rate video
-starter.py       pairs for the starter weights, from any sharp photographs
-starter_weights.py   packs the weights of a run folder, or the mean of several, for the package
 
 Commands that check a download: gopro.py, kohler.py, hide.py, realblur.py, reds.py.
 
@@ -13,8 +11,7 @@ What they share:
 
 recordings.py    videos and folders of frames
 scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
-cameras.py, lessons.py, starter_pairs.py   cameras of many kinds, and in which order they teach
-averaging.py     the mean of the weights of several runs
+starter_pairs.py, cameras.py   pairs for the starter weights, from any sharp photographs
 checking.py      what is there, counted, decoded, compared in size
 flags.py         flags that makers of data have in common
 """

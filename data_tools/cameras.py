@@ -1,4 +1,4 @@
-"""Cameras of many kinds: the paths they take, what they see on them, what the file keeps of it.
+"""Cameras as in GoPro and REDS: the path during an exposure, what is seen on it, what a file keeps.
 
 Poses are `[N, 4]` as in `data_tools.scenes`: shift right and down in pixels, roll in radians, log
 of zoom, with N odd and the middle one zero, so that the middle sample is the sharp image.
@@ -6,7 +6,7 @@ of zoom, with N odd and the middle one zero, so that the middle sample is the sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
@@ -14,84 +14,58 @@ import numpy as np
 
 from data_tools.scenes import shake_path, transforms
 
-# Kinds of paths and their shares. What hands do is smooth over the time of an exposure.
-PATHS = {"shake": 0.35, "smooth": 0.3, "line": 0.2, "arc": 0.1, "walk": 0.03, "tremor": 0.02}
-MOSTLY, MOSTLY_SHARE = (1.5, 12), 0.75  # lengths of paths in pixels, evenly in their logarithm
-STRONG = (8, 24)  # of the others, evenly
-SAMPLES = (7, 51)  # along a path, in odd numbers, N in proportion to 1 / N
-FEW_SAMPLES, FEW_SHARE = (7, 13), 0.7  # of the demonstration's paths; GoPro's windows
+PATHS = {"smooth": 0.35, "shake": 0.3, "line": 0.25, "arc": 0.1}  # kinds and their shares
+LENGTHS = (1.0, 35.0)  # of a path in pixels, evenly in the logarithm
+FRAMES = (7, 9, 11, 13)  # averaged in GoPro
+EXPOSED_SHARE = 0.4  # of cameras whose frames are exposed three times as densely
 TURNING = 0.4  # share with roll and zoom
-ROLL, ZOOM = 0.02, 0.006  # greatest scale of the two for a path of STRONG[0] + 7 pixels
+ROLL, ZOOM = 1e-3, 3e-4  # greatest scale of the two, for each pixel of the path
 READ_NOISE, SHOT_NOISE = (0.2, 2.5), (0, 3.0)  # standard deviations in gray levels, shot at white
-QUALITY = (70, 95)
-INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)
+QUALITY = (70, 95)  # of JPEG
 
 
-def camera_path(
-    generator: np.random.Generator,
-    samples: int | None = None,
-    *,
-    kinds: Mapping[str, float] = PATHS,
-    lengths: tuple[float, float] = MOSTLY,
-) -> np.ndarray:
-    """Poses `[N, 4]` of a random kind, length (mostly in `lengths`) and N (or `samples`)."""
-    kind = generator.choice(list(kinds), p=list(kinds.values()))
+def camera_path(generator: np.random.Generator, samples: int | None = None) -> np.ndarray:
+    """Poses `[N, 4]` of a random kind and length; N as in GoPro unless `samples` is given."""
     if samples is None:
-        few = kind == "shake" and generator.random() < FEW_SHARE
-        numbers = np.arange(*(FEW_SAMPLES if few else SAMPLES), 2)
-        numbers = np.append(numbers, numbers[-1] + 2)
-        samples = int(generator.choice(numbers, p=1 / numbers / (1 / numbers).sum()))
+        samples = int(generator.choice(FRAMES))
+        if generator.random() < EXPOSED_SHARE:
+            samples = 3 * samples
+    kind = generator.choice(list(PATHS), p=list(PATHS.values()))
     shifts = _shifts(kind, samples, generator)
-    if generator.random() < MOSTLY_SHARE:
-        length = np.exp(generator.uniform(*np.log(lengths)))
-    else:
-        length = generator.uniform(*STRONG)
+    length = np.exp(generator.uniform(*np.log(LENGTHS)))
     poses = np.zeros((samples, 4))
     poses[:, :2] = shifts * length / np.linalg.norm(np.diff(shifts, axis=0), axis=1).sum()
     if generator.random() < TURNING:
-        scale = generator.random() * length / (STRONG[0] + 7) * np.array([ROLL, ZOOM])
-        poses[:, 2:] = scale * _waves(samples, 1, generator)
+        scale = generator.random() * length * np.array([ROLL, ZOOM])
+        poses[:, 2:] = scale * _waves(samples, generator)
     return poses - poses[samples // 2]
 
 
 def _shifts(kind: str, samples: int, generator: np.random.Generator) -> np.ndarray:
     """A path `[samples, 2]` of any length and place."""
-    time = np.linspace(0, 1, samples)[:, None]
-    angle = generator.uniform(0, 2 * np.pi)
-    line = time ** generator.uniform(0.7, 1.4) * (np.cos(angle), np.sin(angle))
     if kind == "shake":
         return shake_path(samples, generator)[:, :2]
     if kind == "smooth":
-        return _waves(samples, 2, generator)
+        return _waves(samples, generator)
+    time, angle = np.linspace(0, 1, samples)[:, None], generator.uniform(0, 2 * np.pi)
     if kind == "line":
-        return line
-    if kind == "arc":
-        turned = angle + generator.uniform(0.3, 4) * time
-        return np.hstack([np.cos(turned), generator.uniform(0.3, 1) * np.sin(turned)])
-    if kind == "tremor":
-        waves = [_waves(samples, generator.integers(3, 7), generator) for _ in range(2)]
-        return generator.uniform(0, 1.5) * line + np.sum(waves, axis=0)
-    # A walk, whose velocity forgets itself in a random time.
-    keep = generator.uniform(0.5, 0.98) ** (16 / samples)
-    velocity = generator.normal(size=(samples, 2))
-    for before, now in zip(velocity, velocity[1:]):
-        now *= np.sqrt(1 - keep**2)
-        now += keep * before
-    return velocity.cumsum(axis=0)
+        return time ** generator.uniform(0.7, 1.4) * (np.cos(angle), np.sin(angle))
+    turned = angle + generator.uniform(0.3, 4) * time
+    return np.hstack([np.cos(turned), generator.uniform(0.3, 1) * np.sin(turned)])
 
 
-def _waves(samples: int, highest: int, generator: np.random.Generator) -> np.ndarray:
-    """Two columns, each a drift and up to `highest` half waves of falling size."""
+def _waves(samples: int, generator: np.random.Generator) -> np.ndarray:
+    """Two columns, each a drift and two slow half waves."""
     time = np.linspace(-0.5, 0.5, samples)[:, None]
     path = generator.normal(size=2) * time
-    for order in range(1, highest + 1):
+    for order in (1, 2):
         phase = 2 * np.pi * generator.random(2)
         path = path + generator.normal(size=2) * np.sin(np.pi * order * time + phase) * 0.35 / order
     return path
 
 
 class Layer(NamedTuple):
-    """A flat scene and how the camera moves before it.
+    """A flat part of a scene and how the camera moves before it.
 
     Attributes:
       light: float32 `[H + 2 MARGIN, W + 2 MARGIN, 4]`, three colours and opacity.
@@ -102,9 +76,7 @@ class Layer(NamedTuple):
     poses: np.ndarray
 
 
-def expose(
-    layers: list[Layer], samples: Iterable[int], size: tuple[int, int], interpolation: int
-) -> np.ndarray:
+def expose(layers: list[Layer], samples: Iterable[int], size: tuple[int, int]) -> np.ndarray:
     """The mean light `[H, W, 3]` of the layers, each over those before, at the given samples."""
     images = []
     for sample in samples:
@@ -115,10 +87,10 @@ def expose(
                 light,
                 look,
                 size[::-1],
-                flags=interpolation | cv2.WARP_INVERSE_MAP,
+                flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REFLECT,
             )
-            image += seen[..., 3:] * (seen[..., :3] - image)
+            image += np.clip(seen[..., 3:], 0, 1) * (seen[..., :3] - image)
         images.append(image)
     return np.clip(np.mean(images, axis=0), 0, 1)
 

@@ -1,15 +1,10 @@
-"""How the pairs for the starter weights are made: photographs under cameras of many kinds.
+"""Training pairs for the starter weights: sharp photographs under moving cameras.
 
-A network that learned under one kind of camera gains nothing under another. Here path, length,
-number of samples, interpolation and the sum (of values or of light) are drawn anew for every pair;
-some cameras stand still, so that what is sharp stays sharp. Over some scenes an object moves on a
-path of its own, some are text and drawings; some blurred images carry sensor noise or were JPEGs.
-Most scenes keep their native colours. `data_tools.lessons` has the shares and simpler cameras to
-begin with.
-
-Pairs are rendered ahead, in lots of some thousands: PNGs of 256x256 are read faster than paths
-are rendered, and every step cuts a fresh window out of a pair. Each stage of a long training takes
-a lot of its own (another seed). Pairs lie in GoPro's flattened layout,
+Each pair is the mean of 7 to 13 views (some exposed more densely) along a path of 1 to 35 pixels,
+as in GoPro, and the middle view; the mean is of values or of light. In a share of the scenes a
+nearer layer moves farther than the background, or an object moves on a path of its own. Some
+cameras stand still, so that sharp photographs stay sharp; some blurred images carry sensor noise
+or were JPEGs. `python -m experiments.starter` trains on them. The layout is GoPro's, flattened:
 `OUTPUT/train/{blur,sharp}/NNNNNN.png`.
 """
 
@@ -20,8 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data_tools.cameras import INTERPOLATIONS, Layer, as_taken, camera_path, expose
-from data_tools.lessons import LESSONS, Lesson
+from data_tools.cameras import Layer, as_taken, camera_path, expose
 from data_tools.rendering import GAMMA, is_rendered, render_folder
 from data_tools.scenes import MARGIN, random_view, recolour, turn
 from srn_tf.common.errors import InputError
@@ -30,7 +24,12 @@ from srn_tf.media.images import is_image, read_rgb, write_image
 LONGEST_SIDE = 1600  # photographs are shrunk to this: few are sharp at full size
 SUBSETS = ("blur", "sharp")
 SETTINGS_FILE = "starter.json"
-RECOLOURED, GRAY = 0.3, 0.05  # shares of the pairs
+# Shares of the pairs: of these colours, of these scenes, with the mean taken of light, with noise
+# and (each for itself) from JPEGs, standing still.
+RECOLOURED, GRAY = 0.2, 0.03
+LAYERED, MOVING, DRAWN = 0.3, 0.3, 0.03
+LIGHT, NOISY, STILL = 0.4, 0.3, 0.05
+NEARER = (1.2, 2.5)  # how much farther than the background a nearer layer moves
 ENOUGH_DETAIL, TRIES = 12, 6  # mean absolute Laplacian in gray levels; views tried for it
 
 
@@ -38,10 +37,9 @@ def make_starter(
     photographs: list[str | Path],
     output: str | Path,
     *,
-    lesson: str = "all",
     seed: int = 0,
-    pairs: int = 4000,
-    size: int = 256,
+    pairs: int = 8000,
+    size: int = 224,
     overwrite: bool = False,
 ) -> bool:
     """Makes `output/train/{blur,sharp}/NNNNNN.png`, from the photographs in turn.
@@ -51,7 +49,6 @@ def make_starter(
 
     Args:
       photographs: folders; files in them that are no images are passed over.
-      lesson: a key of `LESSONS`.
       seed: non-negative.
       size: side of the square images, in pixels.
       overwrite: whether to replace a folder that holds anything else.
@@ -67,7 +64,7 @@ def make_starter(
         )
     files = photographs_in(photographs)
     sizes = [[f"{path.parent.name}/{path.name}", path.stat().st_size] for path in files]
-    settings = {"lesson": lesson, "seed": seed, "pairs": pairs, "size": size, "photographs": sizes}
+    settings = {"seed": seed, "pairs": pairs, "size": size, "photographs": sizes}
     settings_file = Path(output) / SETTINGS_FILE
     if is_rendered(settings_file, settings, len(SUBSETS) * pairs, overwrite):
         return False
@@ -75,7 +72,7 @@ def make_starter(
 
     def render(folder: Path, number: int) -> None:
         generator = np.random.default_rng([seed, number])
-        images = render_pair(scenes, number % len(scenes), size, LESSONS[lesson], generator)
+        images = render_pair(scenes, number % len(scenes), size, generator)
         for subset, image in zip(SUBSETS, images):
             write_image(folder / "train" / subset / f"{number:06d}.png", image)
 
@@ -108,39 +105,35 @@ def read_photograph(path: Path) -> np.ndarray:
 
 
 def render_pair(
-    scenes: list[np.ndarray],
-    index: int,
-    size: int,
-    lesson: Lesson,
-    generator: np.random.Generator,
+    scenes: list[np.ndarray], index: int, side: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The blurred and the sharp image, uint8 `[size, size, 3]`, of scene `index`."""
-    size = (size, size)
+    """The blurred and the sharp image, uint8 `[side, side, 3]`, of scene `index`."""
+    size = (side, side)
     view = _view(scenes[index], size, generator)
-    if generator.random() < lesson.drawn:
+    if generator.random() < DRAWN:
         view = drawing(view, generator)
     if generator.random() < RECOLOURED:
         view = recolour(view, generator)
     elif generator.random() < GRAY:
         view = np.repeat(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    if generator.random() < lesson.still:
+    if generator.random() < STILL:
         sharp = view[MARGIN:-MARGIN, MARGIN:-MARGIN]
-        return as_taken(sharp / 255, lesson.noisy, generator), sharp
+        return as_taken(sharp / 255, NOISY, generator), sharp
 
-    is_light = generator.random() < lesson.light
-    gamma = generator.uniform(GAMMA - 0.2, GAMMA + 0.2) if is_light else 1.0
-    interpolation = int(generator.choice(INTERPOLATIONS))
-    poses = lesson.path(generator)
+    gamma = generator.uniform(GAMMA - 0.2, GAMMA + 0.2) if generator.random() < LIGHT else 1.0
+    poses = camera_path(generator)
     layers = [_layer(view, np.ones(view.shape[:2]), gamma, poses)]
-    if generator.random() < lesson.moving:
+    nearer = []
+    if generator.random() < LAYERED:
+        nearer.append(poses * generator.uniform(*NEARER))
+    if generator.random() < MOVING:
+        nearer.append(camera_path(generator, len(poses)))
+    for own_poses in nearer:
         other = _view(scenes[generator.integers(len(scenes))], size, generator)
-        own_poses = camera_path(generator, len(poses))
         layers.append(_layer(other, _outline(other.shape[:2], generator), gamma, own_poses))
     middle, samples = len(poses) // 2, range(len(poses))
-    sharp, blurred = (
-        expose(layers, taken, size, interpolation) ** (1 / gamma) for taken in ([middle], samples)
-    )
-    return as_taken(blurred, lesson.noisy, generator), np.rint(255 * sharp).astype(np.uint8)
+    sharp, blurred = (expose(layers, taken, size) ** (1 / gamma) for taken in ([middle], samples))
+    return as_taken(blurred, NOISY, generator), np.rint(255 * sharp).astype(np.uint8)
 
 
 def _view(scene: np.ndarray, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,8 @@ ablation.py     Table 1: ten networks trained alike
 comparison.py   Table 2 and Fig. 5: beside other methods
 scales.py       Fig. 4: one, two and three scales
 choices.py      Sec. 3.1 and 3.3: cells, operators between scales, losses
-model_card.py   the scores of the starter weights
+starter.py      the starter weights: pairs, training, file
+model_card.py   their scores
 benchmark.py    how fast the parts are
 
 What they share:

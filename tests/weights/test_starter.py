@@ -6,7 +6,6 @@ import skimage.data
 from commands import run
 from networks import lively_model, write_run
 
-from data_tools.averaging import averaged, shares_of
 from data_tools.rendering import mean_of_values, middle_frame
 from data_tools.scenes import (
     PHOTOGRAPHS,
@@ -51,27 +50,6 @@ def test_other_networks_too_large_weights_and_damaged_files_are_refused(tmp_path
     file.write_bytes(FILE.read_bytes()[:5000])
     with pytest.raises(InputError, match=r"weights\.npz does not hold the starter weights"):
         load_starter(file)
-
-
-def test_weights_of_several_runs_are_averaged_by_their_shares(tmp_path):
-    networks = [lively_model("SR-EDRB1") for _ in range(2)]
-    networks[1].set_weights([weights + 1 for weights in networks[0].get_weights()])
-    runs = [write_run(net, tmp_path / str(i)) for i, net in enumerate(networks)]
-    mean = averaged(runs, [0.4, 0.6])
-    for before, after in zip(networks[0].get_weights(), mean.get_weights()):
-        np.testing.assert_allclose(after, before + 0.6, rtol=1e-6, atol=1e-6)
-    runs.append(write_run(lively_model("SR-EDRB1", recurrent="conv"), tmp_path / "other"))
-    with pytest.raises(InputError, match="other holds another network than"):
-        averaged([runs[0], runs[2]], [0.5, 0.5])
-    with pytest.raises(InputError, match="3 run folders need as many --shares, not 1"):
-        averaged(runs, [1.0])
-
-
-@pytest.mark.parametrize("shares", [["0.5", "0.4"], ["1.5", "-0.5"], ["a"], ["nan", "1"]])
-def test_shares_are_positive_and_sum_to_one(shares):
-    assert shares_of(["0.4", "0.6"]) == [0.4, 0.6]
-    with pytest.raises(InputError, match="--shares must be positive numbers with the sum 1"):
-        shares_of(shares)
 
 
 def test_the_name_starter_stands_for_a_run_folder_and_a_folder_of_that_name_for_itself(
