@@ -87,7 +87,8 @@ def groups() -> Iterator[tuple[str, Iterator[Example]]]:
     for name, strength in STRENGTHS.items():
         yield name, shaken(demo, strength)
     yield NOT_BLURRED, ((sharp, sharp) for _, sharp in shaken(demo, 1.0))
-    others = [read_photograph(path) for path in photographs_in(flags.FLAGS.photographs)]
+    folders = [Path(folder).expanduser() for folder in flags.FLAGS.photographs]
+    others = [read_photograph(path) for path in photographs_in(folders)]
     yield OTHER, seen_otherwise(others or demo)
     yield CENTRED, seen_otherwise(others or demo, centred=True)
 

@@ -39,9 +39,9 @@ PHOTOGRAPHS = define(
 PAIRS = define("pairs", int, 8000, "Number of pairs rendered.", group=GROUP, least=1, most=10**6)
 SIZE = define("size", int, 224, "Side of the pairs in pixels.", group=GROUP, least=96, most=2**13)
 STEPS = define("steps", int, 20_000, "Training steps.", group=GROUP, least=1, most=10**9)
-INIT_FROM = define("init_from", str, "starter", "Run folder to begin with.", group=GROUP)
-DATA_DIR = define("data_dir", str, "data/starter", "Folder for the pairs.", group=GROUP)
-RUN_DIR = define("run_dir", str, "runs/starter", "Run folder.", group=GROUP)
+INIT_FROM = define("init_from", Path, "starter", "Run folder to begin with.", group=GROUP)
+DATA_DIR = define("data_dir", Path, "data/starter", "Folder for the pairs.", group=GROUP)
+RUN_DIR = define("run_dir", Path, "runs/starter", "Run folder.", group=GROUP)
 
 
 def main() -> None:
@@ -51,7 +51,8 @@ def main() -> None:
     from srn_tf.weights.run_folder import load_model
     from srn_tf.weights.starter import save_starter
 
-    make_starter(PHOTOGRAPHS.value, DATA_DIR.value, pairs=PAIRS.value, size=SIZE.value)
+    photographs = [Path(folder).expanduser() for folder in PHOTOGRAPHS.value]
+    make_starter(photographs, DATA_DIR.value, pairs=PAIRS.value, size=SIZE.value)
     values = {**RECIPE, "data_dir": DATA_DIR.value, "decay_steps": STEPS.value}
     if INIT_FROM.value:
         values["init_from"] = INIT_FROM.value
