@@ -9,11 +9,13 @@ What is dropped on it is removed when it is closed.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.common.start import start_tensorflow
+from srn_tf.weights.starter import STARTER
 
 _WEIGHTS, _PAGE = "Weights", "Page"
 RUN_DIR = define(
@@ -46,8 +48,6 @@ MAX_MEGAPIXELS = define(
 def main() -> None:
     """Shows the page until Ctrl-C."""
     start_tensorflow()
-    import PIL.Image
-
     try:
         from srn_tf.serving.page import serve
     except ModuleNotFoundError as error:
@@ -56,14 +56,22 @@ def main() -> None:
         raise InputError(
             f"the page needs {error.name}, with Python 3.10 or later: pip install 'srn-tf[web]'"
         ) from None
-    from srn_tf.serving.worker import Worker, weights_here
+    import PIL.Image
+
+    from srn_tf.weights.run_folder import read_config
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
-    weights = RUN_DIR.value or weights_here()
-    worker = Worker(MAX_MEGAPIXELS.value)
-    for run_dir in RUN_DIR.value or weights[:1]:
-        worker.load(run_dir)
-    serve(worker, weights, HOST.value, PORT.value)
+    for run_dir in RUN_DIR.value or ():
+        read_config(run_dir)
+    serve(RUN_DIR.value or weights_here(), HOST.value, PORT.value, MAX_MEGAPIXELS.value)
+
+
+def weights_here() -> list[str]:
+    """The weights of the package, and the run folders in runs/, where training puts them."""
+    from srn_tf.weights.run_folder import checkpoint_folder, checkpoint_steps
+
+    folders = sorted(path.parent for path in Path("runs").glob("*/config.json"))
+    return [STARTER, *(str(f) for f in folders if checkpoint_steps(checkpoint_folder(f)))]
 
 
 script = partial(run, main)  # srn-web

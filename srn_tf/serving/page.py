@@ -1,59 +1,71 @@
-"""The page: what stands on it, and what happens when a photograph is dropped."""
+"""The page: what stands on it, and what happens when a photograph is dropped.
+
+It asks no other host for anything: what is dropped on it stays between two machines. Gradio's page
+names servers of fonts and scripts; `only_this_host` takes them out and forbids the rest.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import tempfile
 import threading
 from pathlib import Path
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import Response
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.serving.privacy import OnlyThisHost
-from srn_tf.serving.visits import Visits
-from srn_tf.serving.worker import Worker
+from srn_tf.media.images import SUFFIXES
+from srn_tf.serving.visits import Visits, without_folder
 from srn_tf.weights.starter import NOTE, STARTER
 
-_TILES = [("automatic: about 1 GB of memory", 0), ("512", 512), ("256", 256), ("128", 128)]
-_OVERLAPS = [("exact", -1), ("64", 64), ("32", 32), ("16", 16)]
 _BYTES_PER_PIXEL = 8  # four channels of 16 bits, not compressed
 _BYTES_BESIDE = 2**20  # metadata
 _PROGRESS = gr.Progress()  # as a default value: this is how Gradio knows it
-
 # Fonts of the reader's own machine: Gradio's themes load theirs from another host.
-_THEME = gr.themes.Default(
-    primary_hue="blue",
-    font=("system-ui", "sans-serif"),
-    font_mono=("ui-monospace", "monospace"),
-)
-_CSS = """
-.gradio-container { width: 100%; max-width: 1200px !important; margin: auto; }
-footer { display: none !important; }
-.remark { border: 1px solid var(--border-color-primary) !important; padding: 0.6em 1em; }
-.refusal { border-color: #c62828 !important; }
-"""
+_THEME = gr.themes.Default(font=("system-ui", "sans-serif"), font_mono=("monospace",))
+_CSS = ".gradio-container { max-width: 1200px !important; } footer { display: none !important; }"
+
+# The browser refuses what comes from elsewhere, whichever script asks for it.
+POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+# But it connects to the host of a preconnect link whatever the policy says.
+_FOREIGN = re.compile(rb"<(link|script)\b[^>]*[\"']https?://[^>]*>(\s*</script>)?")
 
 
-def serve(worker: Worker, weights: list[str], host: str, port: int) -> None:
+async def only_this_host(request, call_next) -> Response:
+    """Middleware that keeps a page to the host it came from."""
+    response = await call_next(request)
+    if response.headers.get("content-type", "").startswith("text/html"):
+        body = b"".join([chunk async for chunk in response.body_iterator])
+        response = Response(_FOREIGN.sub(b"", body), response.status_code, media_type="text/html")
+    response.headers["content-security-policy"] = POLICY
+    return response
+
+
+def serve(run_dirs: list[str], host: str, port: int, max_megapixels: float) -> None:
     """Shows the page until the process is interrupted; what visitors brought is then removed.
 
     Args:
-      worker: does the work.
-      weights: run folders or "starter", to choose from; the first one is chosen.
+      run_dirs: run folders or "starter", to choose from; the first one is chosen, and loaded.
       host: address to bind to.
       port: port to bind to.
+      max_megapixels: refuse larger photographs, in millions of pixels.
 
     Raises:
+      InputError: the first one is no run folder.
       RunError: the address cannot be bound to.
     """
     with tempfile.TemporaryDirectory(prefix="srn_tf-") as folder:
+        folder = os.path.realpath(folder)
         # Gradio takes these from the environment. Its own start-up check must not go by a proxy.
-        os.environ["GRADIO_TEMP_DIR"] = os.path.realpath(folder)
+        os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), host]))
-        page = build_page(worker, weights, Visits(Path(os.path.realpath(folder))))
+        visits = Visits(Path(folder), max_megapixels)
+        visits.deblurrer(run_dirs[0])
+        page = build_page(visits, run_dirs, max_megapixels)
         try:
             page.launch(
                 server_name=host,
@@ -64,8 +76,8 @@ def serve(worker: Worker, weights: list[str], host: str, port: int) -> None:
                 show_api=False,
                 quiet=True,
                 prevent_thread_lock=True,
-                max_file_size=int(worker.max_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BYTES_BESIDE,
-                app_kwargs={"middleware": [Middleware(OnlyThisHost)]},
+                max_file_size=int(max_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BYTES_BESIDE,
+                app_kwargs={"middleware": [Middleware(BaseHTTPMiddleware, only_this_host)]},
             )
         except OSError:
             raise RunError(
@@ -80,36 +92,24 @@ def serve(worker: Worker, weights: list[str], host: str, port: int) -> None:
             page.close(verbose=False)
 
 
-def build_page(worker: Worker, weights: list[str], visits: Visits) -> gr.Blocks:
+def build_page(visits: Visits, run_dirs: list[str], max_megapixels: float) -> gr.Blocks:
     """The page, not yet served."""
     with gr.Blocks(
         title="Deblur a photograph", theme=_THEME, css=_CSS, analytics_enabled=False
     ) as page:
         gr.Markdown(
             "# Deblur a photograph\n"
-            "Camera shake and motion are taken back as far as the weights have learned it. "
-            f"At most {worker.max_megapixels:g} megapixels; removed when you close the page."
+            "Takes back camera shake and motion as far as the weights have learned it. "
+            f"At most {max_megapixels:g} megapixels; removed when you close the page."
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                photograph = gr.File(label="Photograph", height=150)
-                run_dir = gr.Dropdown(
-                    weights,
-                    value=weights[0],
-                    label="Weights",
-                    info=NOTE if STARTER in weights else None,
-                )
-                with gr.Accordion("Tiles", open=False):
-                    tile = gr.Dropdown(_TILES, value=0, label="Side in pixels")
-                    halo = gr.Dropdown(
-                        _OVERLAPS,
-                        value=-1,
-                        label="Overlap in pixels",
-                        info="Less than exact is faster and may show seams.",
-                    )
+                photograph = gr.File(label="Photograph", file_types=list(SUFFIXES), height=150)
+                info = NOTE if STARTER in run_dirs else None
+                run_dir = gr.Dropdown(run_dirs, value=run_dirs[0], label="Weights", info=info)
                 again = gr.Button("Deblur", variant="primary")
             with gr.Column(scale=3):
-                remark = gr.Markdown(visible=False)
+                remark = gr.Markdown(visible=False, container=True)
                 pictures = gr.ImageSlider(
                     label="Before | after",
                     interactive=False,
@@ -119,68 +119,47 @@ def build_page(worker: Worker, weights: list[str], visits: Visits) -> gr.Blocks:
                 )
                 download = gr.DownloadButton("Download PNG", interactive=False)
 
-        outputs = [pictures, download, remark]
-
         def take(upload: str, request: gr.Request):
             try:
                 return str(visits.take(request.session_hash, Path(upload)))
             except InputError as error:
                 raise gr.Error(str(error)) from None
 
-        def leave(request: gr.Request):
-            visits.end(request.session_hash)
-
         def deblur(
-            upload: str | None,
-            run_dir: str,
-            tile: int,
-            halo: int,
-            request: gr.Request,
-            progress: gr.Progress = _PROGRESS,
+            upload: str | None, run_dir: str, request: gr.Request, progress: gr.Progress = _PROGRESS
         ):
-            visit, path = request.session_hash, Path(upload or "")
-            if not visits.holds(visit, path):
-                return _refused("drop a photograph first")
-
-            def report(share: float) -> None:
-                if not visits.holds(visit, path):
-                    raise RunError("the page was closed, or another photograph dropped")
-                progress(share, desc="Deblurring")
-
-            progress(0, desc="Reading")
+            path = Path(upload or "")
+            progress(0, desc="Deblurring")
             try:
-                before, after, notes = worker.deblur(
-                    path, run_dir, tile or None, None if halo < 0 else halo, report
+                before, after, notes = visits.deblur(
+                    request.session_hash,
+                    path,
+                    run_dir,
+                    lambda share: progress(share, desc="Deblurring"),
                 )
             except (InputError, RunError, OSError) as error:
-                return _refused(str(error))
-            finally:
-                if not visits.is_open(visit):  # it ended in the last moment
-                    shutil.rmtree(path.parent, ignore_errors=True)
+                line = without_folder(str(error), path)
+                nothing = gr.update(value=None, interactive=False)
+                return None, nothing, gr.update(value=line, visible=True)
             return (
                 (str(before), str(after)),
                 gr.update(value=str(after), interactive=True),
-                gr.update(value="\n\n".join(notes), visible=bool(notes), elem_classes=["remark"]),
+                gr.update(value="\n\n".join(notes), visible=bool(notes)),
             )
 
-        inputs = [photograph, run_dir, tile, halo]
+        def leave(request: gr.Request):
+            visits.end(request.session_hash)
+
         job = {
+            "inputs": [photograph, run_dir],
+            "outputs": [pictures, download, remark],
             "concurrency_id": "deblur",
             "concurrency_limit": 1,
             "trigger_mode": "always_last",
             "api_name": False,
         }
         taken = photograph.upload(take, photograph, photograph, queue=False, api_name=False)
-        taken.success(deblur, inputs, outputs, **job)
-        again.click(deblur, inputs, outputs, **job)
+        taken.success(deblur, **job)
+        again.click(deblur, **job)
         page.unload(leave)
     return page
-
-
-def _refused(line: str) -> tuple:
-    """The outputs of a job that has no pictures."""
-    return (
-        None,
-        gr.update(value=None, interactive=False),
-        gr.update(value=line, visible=True, elem_classes=["remark", "refusal"]),
-    )

@@ -6,7 +6,6 @@ import pytest
 
 from srn_tf import web
 from srn_tf.common.errors import InputError
-from srn_tf.serving.worker import weights_here
 
 
 def test_a_missing_extra_is_named_with_its_remedy(monkeypatch):
@@ -20,11 +19,11 @@ def test_the_weights_to_choose_from_are_the_starter_and_those_that_training_left
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert weights_here() == ["starter"]
+    assert web.weights_here() == ["starter"]
     for name in ("trained", "begun", "also"):
         run_dir = tmp_path / "runs" / name
         (run_dir / "checkpoints").mkdir(parents=True)
         (run_dir / "config.json").touch()
         if name != "begun":
             (run_dir / "checkpoints" / "step-10.index").touch()
-    assert weights_here() == ["starter", "runs/also", "runs/trained"]
+    assert web.weights_here() == ["starter", "runs/also", "runs/trained"]
