@@ -109,10 +109,9 @@ CODEC = define(
     "codec",
     str,
     None,
-    "Default: H.264 in MP4, MOV and MKV, VP9 in WebM, Motion JPEG in AVI. FFV1, in MKV and AVI, is "
-    "without loss.",
+    "Default: H.264 in MP4, MOV and MKV, VP9 in WebM. FFV1, in MKV, is without loss.",
     group=_VIDEO,
-    choices=("h264", "vp9", "ffv1", "mjpeg"),
+    choices=("h264", "vp9", "ffv1"),
 )
 CRF = define(
     "crf",

@@ -12,7 +12,7 @@ import numpy as np
 
 from srn_tf.inference.video_files import VideoOptions, deblur_video
 from srn_tf.media.containers import CODECS, CONTAINERS
-from srn_tf.media.video_reading import Frame, Video
+from srn_tf.media.video_reading import EXACT, Frame, Video
 
 
 def picture(number: int, size: tuple[int, int], deep: bool = False) -> np.ndarray:
@@ -48,8 +48,7 @@ def make_video(
     if pictures is None:
         pictures = [picture(number, size, deep) for number in range(len(times))]
     with path.open("w+b") as file:
-        suffixes = {".mkv": "matroska", ".m4v": "mp4"}
-        muxer = muxer or suffixes.get(path.suffix, path.suffix[1:])
+        muxer = muxer or {".mkv": "matroska", ".m4v": "mp4"}.get(path.suffix, path.suffix[1:])
         container = av.open(file, "w", format=muxer)
         stream = container.add_stream(
             encoder, rate=rate or 1 / time_base, options=options or {"crf": "1"}
@@ -70,6 +69,7 @@ def make_video(
                 format=pixels,
                 dst_colorspace=fields.get("colorspace", 2),
                 dst_color_range=fields.get("color_range", 1),
+                interpolation=EXACT,
             )
             frame.pts, frame.time_base = time, time_base
             container.mux(stream.encode(frame))

@@ -11,8 +11,6 @@ Layouts, all found by themselves (`SPLIT` is train or test; any format that
 
 The paths of a list are relative to its folder, or to `train/` or `training_set/` beside it, or to
 `train/` beside its folder. Names that start with a dot, and files that are no images, are ignored.
-Names that differ only in Unicode's normal form are the same: macOS writes an accented letter as
-two code points, most others as one.
 """
 
 from __future__ import annotations
@@ -23,10 +21,10 @@ import itertools
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import read_text, reading
@@ -52,8 +50,13 @@ class Pair:
     size: tuple[int, int]
 
 
-# A pair before its files are looked into: name, sequence, blurred, sharp.
-Files = tuple[str, str, Path, Path]
+class PairFiles(NamedTuple):
+    """A pair before its files are looked into; the fields are those of `Pair`."""
+
+    name: str
+    sequence: str
+    blurred: Path
+    sharp: Path
 
 
 def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur") -> list[Pair]:
@@ -81,16 +84,16 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
     return pairs
 
 
-def sized_pairs(files: Iterable[Files]) -> list[Pair]:
-    """Pairs with the size of their images, sorted by name, from (name, sequence, blurred, sharp).
+def sized_pairs(files: Iterable[PairFiles]) -> list[Pair]:
+    """Pairs with the size of their images, sorted by name.
 
     Raises:
       InputError: the two of a pair differ in size, a name occurs twice, or a file is no image.
     """
     files = sorted(files)
-    for (name, _, one, _), (other_name, _, other, _) in zip(files, files[1:]):
-        if name == other_name:
-            raise InputError(f"{one} and {other} are both called {name!r}")
+    for one, other in zip(files, files[1:]):
+        if one.name == other.name:
+            raise InputError(f"{one.blurred} and {other.blurred} are both called {one.name!r}")
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_sized, files))
 
@@ -116,7 +119,7 @@ def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]
             )
         chosen = {sequences[(2 * i + 1) * len(sequences) // (2 * count)] for i in range(count)}
     else:
-        chosen = set(normal_form(wanted).split(","))
+        chosen = set(wanted.split(","))
         unknown = sorted(chosen - set(sequences))
         if unknown or len(chosen) == len(sequences):
             raise InputError(
@@ -125,11 +128,6 @@ def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]
             )
     kept = [pair for pair in pairs if pair.sequence not in chosen]
     return kept, [pair for pair in pairs if pair.sequence in chosen]
-
-
-def normal_form(name: str) -> str:
-    """A name in the form in which names are compared: NFC, an accented letter in one code point."""
-    return unicodedata.normalize("NFC", name)
 
 
 def fingerprint(name: str, size: tuple[int, int], files: Iterable[Path]) -> list:
@@ -153,13 +151,12 @@ def digests(pairs: Sequence[Pair]) -> dict[str, str]:
     return found
 
 
-def _sized(files: Files) -> Pair:
-    _, _, blurred, sharp = files
-    size, other = image_size(blurred), image_size(sharp)
+def _sized(files: PairFiles) -> Pair:
+    size, other = image_size(files.blurred), image_size(files.sharp)
     if size != other:
         raise InputError(
-            f"{blurred} is {size[1]}x{size[0]} pixels, "
-            f"but its partner {sharp} is {other[1]}x{other[0]}"
+            f"{files.blurred} is {size[1]}x{size[0]} pixels, "
+            f"but its partner {files.sharp} is {other[1]}x{other[0]}"
         )
     return Pair(*files, size)
 
@@ -174,11 +171,11 @@ def _split_folder(data_dir: Path, split: str) -> Path:
     return data_dir
 
 
-def _in_folders(root: Path, blur_subset: str) -> Iterator[Files]:
+def _in_folders(root: Path, blur_subset: str) -> Iterator[PairFiles]:
     folders = _pair_folders(root, blur_subset)
     if folders:
         for stem, blurred, sharp in _partners(*folders):
-            yield stem, _sequence_of(stem), blurred, sharp
+            yield PairFiles(stem, _sequence_of(stem), blurred, sharp)
         return
     for sequence in _visible(root):
         if not sequence.is_dir():
@@ -188,9 +185,8 @@ def _in_folders(root: Path, blur_subset: str) -> Iterator[Files]:
             raise InputError(
                 f"{sequence} holds neither {blur_subset}/ and sharp/ nor input/, target/"
             )
-        name = normal_form(sequence.name)
         for stem, blurred, sharp in _partners(*folders):
-            yield f"{name}/{stem}", name, blurred, sharp
+            yield PairFiles(f"{sequence.name}/{stem}", sequence.name, blurred, sharp)
 
 
 def _pair_folders(folder: Path, blur_subset: str) -> tuple[Path, Path] | None:
@@ -218,10 +214,9 @@ def _partners(blurred_folder: Path, sharp_folder: Path) -> Iterator[tuple[str, P
 def _images(folder: Path) -> dict[str, Path]:
     images: dict[str, Path] = {}
     for path in filter(is_image, _visible(folder)):
-        stem = normal_form(path.stem)
-        if stem in images:
-            raise InputError(f"{images[stem]} and {path} have the same name: keep one")
-        images[stem] = path
+        if path.stem in images:
+            raise InputError(f"{images[path.stem]} and {path} have the same name: keep one")
+        images[path.stem] = path
     return images
 
 
@@ -235,13 +230,13 @@ def _sequence_of(stem: str) -> str:
     return match[1] if match else ""
 
 
-def _listed(list_file: Path, blur_subset: str) -> Iterator[Files]:
-    entries = list(listed_pairs(list_file))
+def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
+    entries = list(_entries(list_file))
     if not entries:
         return
     folder = list_file.absolute().parent
     roots = (folder, folder / "train", folder / "training_set", folder.parent / "train")
-    root = next((root for root in roots if _on_disk(root, entries[0][0]).is_file()), None)
+    root = next((root for root in roots if (root / entries[0][0]).is_file()), None)
     if root is None:
         places = ", ".join(map(str, roots))
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
@@ -265,28 +260,12 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[Files]:
         folders = [part for part in folders if part not in (blurred.anchor, "..")]
         own = blurred.parent.parts[shared:]
         folders += [part for part in own if part not in ("..", "blur", "blur_gamma", "input")]
-        sequence = normal_form("/".join(folders))
-        name = normal_form("/".join([*folders, blurred.stem]))
-        files = _on_disk(root, blurred), _on_disk(root, sharp)
-        yield name, sequence or _sequence_of(name), *files
+        sequence = "/".join(folders)
+        name = "/".join([*folders, blurred.stem])
+        yield PairFiles(name, sequence or _sequence_of(name), root / blurred, root / sharp)
 
 
-def _on_disk(folder: Path, path: Path) -> Path:
-    """`folder / path`, each part in the normal form in which it is there."""
-    place = folder
-    for part in path.parts:
-        spellings = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
-        there = (place / spelling for spelling in spellings if (place / spelling).exists())
-        place = next(there, place / part)
-    return place
-
-
-def listed_pairs(list_file: Path) -> Iterator[tuple[Path, Path]]:
-    """The sharp and the blurred path of each line of a list.
-
-    Raises:
-      InputError: it is no text, or a line does not hold two paths, the sharp one first.
-    """
+def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
     try:
         lines = read_text(list_file).splitlines()
     except InputError as error:

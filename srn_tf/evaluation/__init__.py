@@ -2,12 +2,16 @@
 
 metrics.py       PSNR, the SSIMs, Köhler's PSNR and MSSIM: uint8 arrays in, numbers out
 registration.py  RealBlur's PSNR and SSIM, after registration
-protocol.py      how a test set is found on the disk and scored
+names.py         the benchmarks by name
+benchmarks.py    what a benchmark is; paired test images such as GoPro's
 kohler.py        Köhler's benchmark
-datasets.py      the table of test sets: GoPro, Köhler, HIDE, RealBlur, REDS
-checking.py      checks a download of one
+hide.py          HIDE
+realblur.py      RealBlur-J and -R
+reds.py          REDS
 predictions.py   finds anybody's predictions in a folder
-scoring.py       scores a network, or such a folder, on a test set; resumes
+sources.py       what makes predictions: a network, or such a folder
+scoring.py       scores a source on a benchmark, resumes
+score_log.py     what an interrupted evaluation has done already
 results.py       results.csv, summary.json and the tables
 """
 

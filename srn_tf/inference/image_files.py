@@ -26,7 +26,7 @@ from srn_tf.common.folders import files_below
 from srn_tf.common.progress import progress, say
 from srn_tf.inference.video_files import VideoOptions, deblur_video
 from srn_tf.media import containers, images
-from srn_tf.media.containers import is_video
+from srn_tf.media.containers import is_video, written_name
 from srn_tf.media.images import (
     MAX_MEGAPIXELS,
     Photograph,
@@ -101,7 +101,7 @@ def plan(source: Path, output: str | os.PathLike) -> Plan:
             if inside and inside in path.resolve().parents:
                 continue
             if is_image(path) or is_video(path):
-                planned.jobs.append(Job(path, folder / path.relative_to(source)))
+                planned.jobs.append(Job(path, folder / written_name(path.relative_to(source))))
             else:
                 planned.left_out[path.suffix.lower() or "without suffix"] += 1
         planned.jobs.sort()
@@ -110,7 +110,7 @@ def plan(source: Path, output: str | os.PathLike) -> Plan:
         if is_image(source) or is_video(source):
             planned.jobs.append(Job(source, _target(source, output)))
     if not planned.jobs:
-        known = ", ".join((*images.SUFFIXES, *containers.CONTAINERS))
+        known = ", ".join((*images.SUFFIXES, *containers.SUFFIXES))
         reasons = planned.unreadable or [f"known are {known}"]
         raise InputError(f"{source}: no image or video here ({'; '.join(reasons)})")
     inputs = {os.path.realpath(job.source) for job in planned.jobs}
@@ -125,7 +125,7 @@ def _target(source: Path, output: str | os.PathLike) -> Path:
     path, suffix = Path(output), Path(output).suffix.lower()
     is_version = suffix[1:].isdigit()  # results-0.5
     if path.is_dir() or os.fspath(output).endswith("/") or not suffix or is_version:
-        return path / source.name
+        return path / written_name(Path(source.name))
     known = containers.CONTAINERS if is_video(source) else images.SUFFIXES
     if suffix not in known:
         raise InputError(

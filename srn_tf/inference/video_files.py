@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def deblur_video(
       What of the video could not be kept, a line each.
 
     Raises:
-      InputError: the video cannot be decoded, or the container holds no such codec or time.
+      InputError: the video cannot be decoded, or the container holds no such codec.
       RunError: it ended early or is damaged; what could be decoded is in a file of its own beside
         `target`, which is as it was.
     """
@@ -85,23 +86,10 @@ def deblur_video(
         raise InputError(f"{target} holds {' or '.join(container.codecs)} here, not {codec}")
     if options.crf is not None and CODECS[codec].crf is None:
         raise InputError(f"{codec}, in which {target} is written, has no --crf")
-    video = Video(source, options.max_megapixels)
-    try:
-        return _deblur(deblurrer, video, target, options, codec)
-    except (av.error.FFmpegError, OSError) as error:  # FFmpeg's of a full disk is an OSError
-        raise RunError(f"{target} could not be made of {source}: {reason(error)}") from None
-    finally:
-        video.close()
-
-
-def _deblur(
-    deblurrer: Deblurrer, video: Video, target: Path, options: VideoOptions, codec: str
-) -> list[str]:
-    with written_beside(target) as temporary:
-        with temporary.open("w+b") as file:
+    with closing(Video(source, options.max_megapixels)) as video, written_beside(target) as part:
+        try:
             writer = VideoWriter(
-                file,
-                CONTAINERS[target.suffix.lower()],
+                part,
                 CODECS[codec],
                 options.crf,
                 video,
@@ -113,20 +101,20 @@ def _deblur(
             finally:
                 writer.abandon()
             if not writer.count:
-                raise InputError(f"{video.path} has no frame here that can be decoded")
-            file.seek(0)
-            if count_frames(file) != writer.count:
+                raise InputError(f"{source} has no frame here that can be decoded")
+            if count_frames(part) != writer.count:
                 raise RunError(f"{target}: the encoded video is not whole (disk full?)")
+            notes = writer.notes + _losses(video, part, options)
+        except (av.error.FFmpegError, OSError) as error:  # FFmpeg's of a full disk is an OSError
+            raise RunError(f"{target} could not be made of {source}: {reason(error)}") from None
         if video.damage:
-            part = _part_path(target)
-            os.replace(temporary, part)
+            rest = _path_of_rest(target)
+            os.replace(part, rest)
             raise RunError(
-                f"{video.path}: {video.damage}; {part} holds the {writer.count} frames that could "
-                "be decoded"
+                f"{source}: {video.damage}; {rest} holds the {writer.count} frames that could be "
+                "decoded"
             )
-    if options.frames and video.others:
-        writer.notes.append("a part of a video is written without its sound")
-    return [f"{video.path}: {note}" for note in video.notes + writer.notes]
+    return [f"{source}: {note}" for note in notes]
 
 
 def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: VideoOptions) -> None:
@@ -135,7 +123,8 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
     number, shift = start - 1, None
     waiting: collections.deque[concurrent.futures.Future] = collections.deque()
     bar = Progress("deblurring", total if total > 0 else None, "frame")
-    with bar, _thread() as reading, _thread() as writing:
+    thread = concurrent.futures.ThreadPoolExecutor
+    with bar, thread(1) as reading, thread(1) as writing:
         contents = video.contents(start=start, with_others=options.frames is None)
         for item in _ahead(contents, reading):
             if isinstance(item, Frame):
@@ -160,10 +149,6 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
         writing.submit(writer.close).result()
 
 
-def _thread() -> concurrent.futures.Executor:
-    return concurrent.futures.ThreadPoolExecutor(max_workers=1)
-
-
 def _ahead(items: Iterator, reading: concurrent.futures.Executor) -> Iterator:
     """The same items, the next few of which another thread makes in the meantime."""
     end = object()
@@ -176,7 +161,22 @@ def _ahead(items: Iterator, reading: concurrent.futures.Executor) -> Iterator:
         yield item
 
 
-def _part_path(target: Path) -> Path:
+def _losses(video: Video, made_path: Path, options: VideoOptions) -> list[str]:
+    """What the video holds and the one made of it does not, in one line."""
+    with closing(Video(made_path)) as made:
+        next(made.contents(), None)
+    lost = video.inventory - made.inventory
+    names = [
+        f"{name} ({made.inventory[name]} of {video.inventory[name]})"
+        if made.inventory[name]
+        else name
+        for name in sorted(lost)
+        if not (options.strip_metadata and name.startswith("tag "))
+    ]
+    return [f"not kept: {', '.join(names)}"] if names else []
+
+
+def _path_of_rest(target: Path) -> Path:
     """Where what could be decoded of a damaged video goes: `NAME.truncated.mp4`, or one beside."""
     longest = _LONGEST_NAME - len(os.fsencode(f".truncated9999{target.suffix}"))
     stem = os.fsdecode(os.fsencode(target.stem)[:longest])

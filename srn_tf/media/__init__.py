@@ -8,8 +8,7 @@ tiff.py       TIFF
 lossy.py      JPEG, WebP, BMP and AVIF, all by Pillow; HEIC by its plug-in
 metadata.py   orientation, EXIF and colour profile
 
-containers.py     which videos there are, and whether a file is whole
-video_reading.py  frames upright with their times, the sound as it is
+containers.py     which videos there are, and what the bytes of a file tell of its parts
+video_reading.py  frames upright with their times, the sound as it is, what else the file holds
 video_writing.py  the same into a file
-video_copies.py   what of sound and subtitles its container holds
 """

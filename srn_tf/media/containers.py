@@ -1,123 +1,162 @@
-"""Which videos are read and written, and whether the file of one is whole.
+"""Which videos are read and written, and what the bytes of a file tell of its parts.
 
-A container announces lengths of what follows; a file that ends before one of them was cut off. The
-number of frames that a container announces says nothing: it is an estimate, often of the sound.
+A container announces the length of each of its parts: a file that ends before one of them does was
+cut off. The number of frames that it announces says nothing: it is an estimate.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import collections
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
-# What an MP4 or a QuickTime file consists of. Anything else behind it is a camera's own trailer.
-_BOXES = frozenset(
-    b"ftyp styp pdin moov moof mfra mdat free skip wide sidx ssix prft uuid meta udta emsg "
-    b"pnot".split()
-)
-_SEGMENT = b"\x18\x53\x80\x67"  # of Matroska
+DEMUXERS = "mov,matroska,avi,mpegts,mpeg,asf,flv,gif,mxf,ogg"
 
 
-@dataclasses.dataclass(frozen=True)
-class Codec:
+class Codec(NamedTuple):
     """How frames are encoded.
 
     Attributes:
       encoder: FFmpeg's name.
-      pixels: its format for 8 bits.
-      odd_pixels: the same where height or width is odd.
-      deep_pixels: for more than 8 bits; None where it has none.
-      odd_deep_pixels: the same where height or width is odd.
+      pixels: its pixel format for 8 bits.
+      deep_pixels: the one for more than 8 bits; None where it has none.
       crf: default of the constant rate factor; None where there is no such thing.
+      is_even: it takes even heights and widths only.
       options: further options of the encoder.
     """
 
     encoder: str
     pixels: str
-    odd_pixels: str
     deep_pixels: str | None
-    odd_deep_pixels: str | None
     crf: int | None
-    options: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_even: bool
+    options: dict[str, str]
 
 
 CODECS = {
-    # Half the colour resolution cannot be had at odd sizes; full resolution can. No frames that
-    # refer to later ones: at a variable rate MP4 would lose the time of the last.
-    "h264": Codec("libx264", "yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le", 18, {"bf": "0"}),
-    "vp9": Codec("libvpx-vp9", "yuv420p", "yuv420p", None, None, 24, {"b": "0", "row-mt": "1"}),
-    "ffv1": Codec("ffv1", "bgr0", "bgr0", "gbrp16le", "gbrp16le", None, {"level": "3"}),
-    "mjpeg": Codec("mjpeg", "yuvj420p", "yuvj444p", None, None, None, {"qmin": "1", "qmax": "2"}),
+    # No frames that refer to later ones: at a variable rate MP4 would lose the time of the last.
+    "h264": Codec("libx264", "yuv420p", "yuv420p10le", 18, True, {"bf": "0"}),
+    "vp9": Codec("libvpx-vp9", "yuv420p", None, 24, False, {"b": "0", "row-mt": "1"}),
+    "ffv1": Codec("ffv1", "bgr0", "gbrp16le", None, False, {"level": "3"}),
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Container:
-    """A kind of file: FFmpeg's name of the muxer, and the codecs it holds, the default first."""
+class Container(NamedTuple):
+    """A kind of file to write: FFmpeg's name of it and the codecs it holds, the default first."""
 
     muxer: str
     codecs: tuple[str, ...]
-
-    @property
-    def is_mp4(self) -> bool:
-        """Whether it is MP4 or QuickTime, of which the former was made."""
-        return self.muxer in ("mp4", "mov")
 
 
 CONTAINERS = {
     ".mp4": Container("mp4", ("h264", "vp9")),
     ".m4v": Container("mp4", ("h264", "vp9")),
-    ".mov": Container("mov", ("h264", "mjpeg")),
-    ".mkv": Container("matroska", ("h264", "vp9", "ffv1", "mjpeg")),
+    ".mov": Container("mov", ("h264",)),
+    ".mkv": Container("matroska", ("h264", "vp9", "ffv1")),
     ".webm": Container("webm", ("vp9",)),
-    ".avi": Container("avi", ("mjpeg", "ffv1")),
 }
+
+# What is written for other kinds of videos: Matroska where MP4 would often not hold the sound.
+_CONVERTED = {
+    **dict.fromkeys((".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".flv", ".gif"), ".mp4"),
+    **dict.fromkeys((".avi", ".wmv", ".asf", ".3gp", ".3g2", ".vob", ".mxf", ".ogv"), ".mkv"),
+}
+SUFFIXES = (*CONTAINERS, *_CONVERTED)  # of videos that are read
 
 
 def is_video(path: str | os.PathLike) -> bool:
-    """Whether the suffix of `path` is one of the formats handled here."""
-    return Path(path).suffix.lower() in CONTAINERS
+    """Whether the suffix of `path` is that of a video that is read here."""
+    return Path(path).suffix.lower() in SUFFIXES
 
 
-def is_cut_off(file: BinaryIO) -> bool:
-    """Whether an MP4, QuickTime, Matroska, WebM or AVI file ends before what it announces."""
+def written_name(path: Path) -> Path:
+    """The same, or `clip.mts.mp4` for a video that is not written as it was: no two share one."""
+    return path.with_name(path.name + _CONVERTED.get(path.suffix.lower(), ""))
+
+
+# The boxes of MP4 and QuickTime that FFmpeg reads or that hold nothing to be kept.
+_BOXES = frozenset(
+    b"ftyp styp pdin moov moof mfra mdat free skip wide sidx ssix prft meta udta emsg pnot mvhd "
+    b"trak mvex iods tkhd mdia edts tref load clip chpl name hnti hinf".split()
+)
+_NO_INDEX = (
+    "it has no index (moov): its recording was broken off, or it was not copied to its end. A tool "
+    "such as untrunc can rebuild the index from another video of the same camera"
+)
+_PARENTS = (b"moov", b"trak", b"udta")
+_EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"  # the two parts of Matroska
+_ASF = (b"0&\xb2u", b"6&\xb2u", b"\x90\x08\0\x33", b"\xd3\x29\xe2\xd6", b"\xf8\x03\xb1\xfe")
+
+
+def check_structure(file: BinaryIO) -> tuple[str, collections.Counter[str]]:
+    """Walks through the parts of an MP4, QuickTime, Matroska, WebM, AVI or ASF file.
+
+    Returns:
+      What is wrong with it, empty for nothing, and the parts that FFmpeg does not read. Of other
+      kinds of files nothing is known.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    head = file.read(12)
-    if head[:4] == b"RIFF":
-        return 8 + int.from_bytes(head[4:8], "little") > size
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return _matroska_end(file) > size
-    position = 0
-    while position + 8 <= size:
-        file.seek(position)
-        box = file.read(16)
-        length = int.from_bytes(box[:4], "big")
+    head = file.read(16)
+    extras: collections.Counter[str] = collections.Counter()
+    names, position = set(), 0
+    if head[4:8] in _BOXES:
+        for name, begin, end in _boxes(file, 0, size):
+            if name not in _BOXES and (end > size or not name.isalnum()):
+                break  # whatever a camera writes behind the video
+            names.add(name)
+            extras += _extras(file, name, begin, min(end, size))
+            position = end
+    elif head.startswith((b"RIFF", _EBML, _ASF[0])):
+        while position < size:
+            file.seek(position)
+            length = _length(file.read(24), size - position)
+            if not length:
+                break
+            position += length
+    if 0 < position < size:
+        extras["trailing data"] = 1
+    if names and not names & {b"moov", b"moof"}:
+        return _NO_INDEX, extras
+    return "it ends early (truncated?)" if position > size else "", extras
+
+
+def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, beginning of the content and end of each box between two places."""
+    while begin + 8 <= end:
+        file.seek(begin)
+        head = file.read(16)
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
         if length == 1:
-            length = int.from_bytes(box[8:], "big")
-        if length < 8 or box[4:8] not in _BOXES:  # 0: up to the end of the file
-            break
-        position += length
-    return position > size
+            length = int.from_bytes(head[8:], "big")
+        length = length or end - begin
+        if length < 8:
+            return
+        yield name, begin + 8, begin + length
+        begin += length
 
 
-def _matroska_end(file: BinaryIO) -> int:
-    """Where the segment ends by its header; 0 when the header leaves that open (a live stream)."""
-    file.seek(4)
-    length, _ = _vint(file)
-    file.seek(length or 0, os.SEEK_CUR)
-    if file.read(4) != _SEGMENT:
-        return 0
-    length, unknown = _vint(file)
-    return 0 if unknown else file.tell() + length
+def _extras(
+    file: BinaryIO, name: bytes, begin: int, end: int, depth: int = 0
+) -> collections.Counter[str]:
+    """The boxes in a box, or it itself, that FFmpeg does not read; it reads texts, marked by ©."""
+    extras: collections.Counter[str] = collections.Counter()
+    if name not in _BOXES and not name.startswith(b"\xa9"):
+        extras[f"box {str(name)[2:-1]}"] = 1
+    if name in _PARENTS and depth < len(_PARENTS):
+        for inner, start, stop in _boxes(file, begin, end):
+            extras += _extras(file, inner, start, min(stop, end), depth + 1)
+    return extras
 
 
-def _vint(file: BinaryIO) -> tuple[int, bool]:
-    """A number of Matroska's, and whether it is the one that stands for "unknown"."""
-    first = (file.read(1) or b"\xff")[0]
-    count = 8 - first.bit_length()  # of bytes that follow
-    value = (first & ((1 << (7 - count)) - 1) if count < 8 else 0) << (8 * count)
-    value |= int.from_bytes(file.read(count), "big")
-    return value, value == (1 << 7 * (count + 1)) - 1
+def _length(head: bytes, left: int) -> int:
+    """The length of a part of Matroska, AVI or ASF that begins so; 0 for anything else."""
+    if head[:4] in (_EBML, _SEGMENT) and head[4:5] > b"\0":
+        count = 9 - head[4].bit_length()  # the bytes of the number
+        number = int.from_bytes(head[4 : 4 + count], "big") & ((1 << 7 * count) - 1)
+        return left if number == (1 << 7 * count) - 1 else 4 + count + number  # all 1: not known
+    if head[:4] == b"RIFF":
+        return 8 + int.from_bytes(head[4:8], "little")
+    return int.from_bytes(head[16:24], "little") if head[:4] in _ASF else 0

@@ -6,6 +6,7 @@ opens no other file.
 
 from __future__ import annotations
 
+import collections
 import errno
 import os
 from collections.abc import Iterator
@@ -17,23 +18,28 @@ import numpy as np
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import check_regular, reason
-from srn_tf.media.containers import DEMUXERS, is_cut_off
-from srn_tf.media.metadata import upright
+from srn_tf.media.containers import DEMUXERS, check_structure
 
 MAX_MEGAPIXELS = 100.0
-_FULL_RANGE, _LIMITED_RANGE = 2, 1
-_OF_HDR = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+# Of swscale: bicubic, with all chroma, rounded. Its default is off by 3 gray levels, and wrong for
+# some frames of 10 bits (FFmpeg 8.1) and of odd sizes (7.1).
+EXACT = 0x46004
+FULL_RANGE, LIMITED_RANGE = 2, 1
+BT709, BT601 = 1, 6  # matrices of YCbCr, as H.273 counts them
+_UNSPECIFIED, _MATRICES = 2, (1, 4, 5, 6, 7, 9)  # the latter: those that swscale knows
+_NOT_UNDERSTOOD = (errno.EINVAL, av.error.tag_to_code(b"INDA"))
 _COVER = 1 << 10  # disposition of a stream that is a picture for the file's icon
-# The signs of a, b, c, d in a display matrix, where x' = ax + cy and y' = bx + dy; as EXIF counts.
-_TURNS = {
-    (1, 0, 0, 1): 1,
-    (-1, 0, 0, 1): 2,
-    (-1, 0, 0, -1): 3,
-    (1, 0, 0, -1): 4,
-    (0, 1, 1, 0): 5,
-    (0, 1, -1, 0): 6,
-    (0, -1, -1, 0): 7,
-    (0, -1, 1, 0): 8,
+# Tags that speak of the file, not of what it shows.
+OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "software"} | {
+    *(
+        "duration",
+        "handler_name",
+        "vendor_id",
+        "bps",
+        "number_of_frames",
+        "number_of_bytes",
+        "source_id",
+    )
 }
 
 
@@ -54,15 +60,16 @@ class Video:
         frame among others counts as damage.
 
     Attributes:
+      stream: the moving picture, as PyAV gives it.
+      others: the sounds and subtitles, whose packets `contents` gives too.
+      chapters: as PyAV gives them; none before its version 16.
       time_base: the length of a tick in seconds.
       rate: frames per second on average; 0 where the file does not tell.
       expected: about how many frames there are; 0 where the file does not tell.
-      others: the further streams, whose packets `contents` gives too.
-      chapters: as PyAV gives them; none before its version 16.
+      matrix, color_range: of YCbCr, as H.273 and FFmpeg count; known once there is a frame.
+      aspect_ratio: of a pixel of the upright frame; known once there is a frame.
+      inventory: what the file holds and how much of it; of frames, what was read so far.
       damage: after reading, what was wrong with the file; empty when it was whole.
-      bits: of a sample; known once there is a frame.
-      is_turned: whether frames were turned by 90 degrees; known once there is one.
-      notes: what the frames do not show, for the user to read.
 
     Raises:
       InputError: the file is missing, no video that is read here, has no picture or too large a
@@ -71,55 +78,43 @@ class Video:
 
     def __init__(self, path: str | os.PathLike, max_megapixels: float = MAX_MEGAPIXELS):
         check_regular(path)
+        self.path = path
         self._file = open(path, "rb")  # noqa: SIM115 (`close`)
-        limit = {"max_pixels": f"{1e6 * max_megapixels:.0f}"}
+        self.damage, self.inventory = check_structure(self._file)
+        self._file.seek(0)
         try:
             self._container = av.open(
                 self._file,
-                options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none", **limit},
+                container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
                 metadata_errors="replace",
             )
-            pictures = (
-                s for s in self._container.streams.video if not s.disposition.value & _COVER
-            )
-            self.stream = next(pictures)
-            if self.stream.codec_context is None:
-                raise ValueError("its codec is not known here")
+            self.stream = _picture(self._container, max_megapixels)
         # What FFmpeg does not understand ends in one of many exceptions.
         except Exception as error:
             self._file.close()
-            text = "it has no picture" if isinstance(error, StopIteration) else reason(error)
-            if getattr(error, "errno", None) == errno.EINVAL:  # the whitelist's answer
-                text = "it is none of MP4, QuickTime, Matroska, WebM and AVI"
+            text = self.damage or reason(error)
+            if not self.damage and getattr(error, "errno", None) in _NOT_UNDERSTOOD:
+                text = f"it is damaged, or none of the kinds read here ({DEMUXERS})"
             raise InputError(f"{path} is no readable video: {text}") from None
-        megapixels = self.stream.width * self.stream.height / 1e6
-        if not 0 < megapixels <= max_megapixels:  # 0: FFmpeg obeyed the limit already
-            self.close()
-            raise InputError(
-                f"{path} has frames of more than {max_megapixels:g} megapixels, or of none; the "
-                "limit of deblur is a quarter of its --max_megapixels"
-            )
-        self.stream.codec_context.options = limit
+        self.stream.codec_context.options = {"max_pixels": f"{1e6 * max_megapixels:.0f}"}
         self.stream.thread_type = "AUTO"
-        self.path = path
         self.time_base = Fraction(self.stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(self.stream.average_rate or 0)
-        self.expected = self._expected()
+        seconds = Fraction(self._container.duration or 0, av.time_base)
+        counts = (self.stream.frames, round(seconds * self.rate))  # trimmed ones count in the first
+        self.expected = min(filter(None, counts), default=0)
         self.metadata = dict(self._container.metadata)
-        self.others = [
-            stream
-            for stream in self._container.streams
-            if stream.index != self.stream.index and stream.type in ("audio", "subtitle")
-        ]
-        known = getattr(self._container, "chapters", None)
-        self.chapters = known() if known else []
-        self.damage, self.bits, self.is_turned = "", 8, False
-        self.notes: list[str] = []
-        lost = [stream.type for stream in self._container.streams]
-        lost = [kind for kind in lost if kind not in ("audio", "subtitle")]
-        if len(lost) > 1:
-            lost.remove("video")
-            self.notes.append(f"streams that are left out: {', '.join(map(str, lost))}")
+        self.others = [s for s in self._container.streams if s.type in ("audio", "subtitle")]
+        self.chapters = self._container.chapters() if hasattr(self._container, "chapters") else []
+        self.inventory += self._inventory()
+        # A broadcast is cut out of a stream: its clock begins anywhere, and its first frames may
+        # refer to earlier ones.
+        self._is_broadcast = bool(self._container.format.flags & av.format.Flags.ts_discont.value)
+        start = self._container.start_time if self._is_broadcast else 0
+        self._start = Fraction(start or 0, av.time_base)
+        self._errors, self._number, self._last = 0, 0, None
+        self._delay: int | None = None
+        self._size: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Frees the file."""
@@ -132,101 +127,149 @@ class Video:
         The first `start` frames are decoded, as nothing else tells how many they are, but neither
         made into arrays nor given.
         """
-        with open(self.path, "rb") as file:
-            cut_off = is_cut_off(file)
-        errors, number, last, shift = 0, 0, None, 0
-        is_avi = self._container.format.name == "avi"
-        has_alpha = self.stream.metadata.get("alpha_mode") == "1"  # of WebM, in a layer of its own
-        streams = [self.stream, *(self.others if with_others else [])]
-        packets = self._container.demux(*streams)
-        while True:
-            try:
-                packet = next(packets)
-                if packet.stream_index != self.stream.index:
-                    if packet.dts is not None:
-                        yield packet
-                    continue
-                errors += packet.is_corrupt
-                frames = packet.decode()
-            except StopIteration:
-                break
-            except av.error.EOFError:
-                break
-            except (av.error.FFmpegError, ValueError) as error:
-                errors += 1
-                if isinstance(error, av.error.MemoryError) or errors > 1000:
-                    break
-                continue
-            for frame in frames:
-                errors += frame.is_corrupt
-                if frame.interlaced_frame:
-                    self._note("it is interlaced: two fields are deblurred as one whole frame")
-                if has_alpha or any(component.is_alpha for component in frame.format.components):
-                    self._note("its alpha channel is left out")
-                pts = frame.pts
-                if is_avi:
-                    # It stores no times: those of frames that refer to later ones are guessed, but
-                    # those of decoding are in order.
-                    if last is None:
-                        shift = (pts or 0) - (frame.dts or 0)
-                    pts = None if frame.dts is None else frame.dts + shift
-                if last and (pts is None or pts <= last.pts):
-                    pts = last.pts + last.duration
-                if number > start:  # containers know how long a frame is shown by the next one
-                    yield last._replace(duration=pts - last.pts)
-                image = self._picture(frame) if number >= start else None
-                last = Frame(image, pts or 0, frame.duration or self._tick())
-                number += 1
-        if number > start:
-            yield last
-        if cut_off:
-            self.damage = "it ends early (truncated?)"
-        elif errors:
+        try:
+            for packet in self._container.demux(self.stream, *(self.others if with_others else [])):
+                if packet.stream_index == self.stream.index:
+                    yield from self._frames(packet, start)
+                elif packet.dts is not None:
+                    shift = round(self._start / packet.time_base)
+                    packet.dts -= shift
+                    packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+                    yield packet
+        except av.error.EOFError:
+            pass
+        except (av.error.FFmpegError, ValueError):
+            self._errors += 1
+        if self._errors and not self.damage:
             self.damage = "it is damaged"
 
-    def _note(self, note: str) -> None:
-        self.notes += [] if note in self.notes else [note]
+    def _frames(self, packet: av.Packet, start: int) -> Iterator[Frame]:
+        try:
+            frames, is_wrong = packet.decode(), packet.is_corrupt
+        except (av.error.FFmpegError, ValueError):
+            frames, is_wrong = [], True
+        is_wrong |= any(frame.is_corrupt for frame in frames)
+        self._errors += is_wrong and (self._number > 0 or not self._is_broadcast)
+        for frame in frames:
+            pts, last = self._time(frame), self._last
+            if last and (pts is None or pts <= last.pts):
+                pts = last.pts + last.duration
+            image = self._image(frame) if self._number >= start else None
+            tick = round(1 / (self.rate * self.time_base)) if self.rate else 1
+            self._last = Frame(image, pts or 0, frame.duration or max(tick, 1))
+            self._number += 1
+            if image is not None:
+                yield self._last
 
-    def _expected(self) -> int:
-        if self.stream.frames:
-            return self.stream.frames
-        if self._container.duration and self.rate:
-            return round(self._container.duration / av.time_base * self.rate)
-        return 0
+    def _time(self, frame: av.VideoFrame) -> int | None:
+        pts = frame.pts
+        if self._container.format.name == "avi":
+            # It stores no times: FFmpeg guesses those of frames that refer to later ones, but those
+            # of decoding are in order.
+            if self._delay is None:
+                self._delay = (pts or 0) - (frame.dts or 0)
+            pts = None if frame.dts is None else frame.dts + self._delay
+        return None if pts is None else pts - round(self._start / self.time_base)
 
-    def _tick(self) -> int:
-        return max(round(1 / (self.rate * self.time_base)), 1) if self.rate else 1
+    def _inventory(self) -> collections.Counter[str]:
+        found = collections.Counter(chapters=len(self.chapters))
+        for stream in self._container.streams:
+            is_of_chapters = self.chapters and _name(stream) == "bin_data"
+            if stream.index == self.stream.index or is_of_chapters:
+                continue  # MP4 has the titles of its chapters in a stream of such data
+            kind = "cover" if stream.disposition.value & _COVER else stream.type or "unknown"
+            label = stream.metadata.get("handler_name") if kind == "data" else None
+            found[f"{kind} stream ({label or _name(stream)})"] += 1
+        for kept in (self.metadata, *(s.metadata for s in (self.stream, *self.others))):
+            found |= collections.Counter(f"tag {name}" for name in tags_of(kept))
+        return +found
 
-    def _picture(self, frame: av.VideoFrame) -> np.ndarray:
-        self.bits = max(component.bits for component in frame.format.components)
-        deep = self.bits > 8
-        if any(str(data.type).endswith(_OF_HDR) for data in frame.side_data):
-            self._note("what it says of the display it was mastered on (HDR) is left out")
+    def _image(self, frame: av.VideoFrame) -> np.ndarray:
+        """The upright picture; what the frame holds is added to the inventory."""
+        parts, bits = frame.format.components, max(part.bits for part in frame.format.components)
+        found = collections.Counter({"bits per sample": bits})
+        if len(parts) >= 3:
+            width, height = frame.format.chroma_width(64), frame.format.chroma_height(64)
+            found["chroma samples in 2x2 pixels"] = (width // 32) * (height // 32)
+        if any(part.is_alpha for part in parts):
+            alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
+            found["alpha channel"] = alpha.min() < 255  # that of a GIF is often unused
+        size = frame.width, frame.height
+        self._size = self._size or size
+        found[f"frames of another size ({frame.width}x{frame.height})"] = size != self._size
+        found["interlaced fields"] = frame.interlaced_frame
         image = frame.reformat(
-            format="rgb48le" if deep else "rgb24",
-            src_colorspace=int(frame.colorspace),
-            dst_colorspace=int(frame.colorspace),
-            src_color_range=color_range(frame),
-            # RGB has no range; but where both are the same, PyAV 15 takes neither colour space.
-            dst_color_range=_FULL_RANGE + _LIMITED_RANGE - color_range(frame),
+            format="rgb48le" if bits > 8 else "rgb24", interpolation=EXACT, **self._colours(frame)
         ).to_ndarray()
-        orientation = self._orientation(frame)
-        self.is_turned = orientation >= 5
-        return upright(image, orientation)
-
-    def _orientation(self, frame: av.VideoFrame) -> int:
+        self.aspect_ratio = self.stream.sample_aspect_ratio or Fraction(1)
         for data in frame.side_data:
-            if "DISPLAYMATRIX" in str(data.type):
-                matrix = np.frombuffer(bytes(data), np.int32)
-                signs = tuple(int(np.sign(matrix[i])) for i in (0, 1, 3, 4))
-                if signs not in _TURNS:
-                    self._note("it is turned by no right angle: its frames stay as stored")
-                return _TURNS.get(signs, 1)
-        return 1
+            name, content = str(data.type).rpartition(".")[2], bytes(data)
+            if name == "DISPLAYMATRIX":
+                a, b, _, c, d = np.sign(np.frombuffer(content, np.int32)[:5])
+                if a and d and not (b or c):
+                    image = image[::d, ::a]
+                    continue
+                if b and c and not (a or d):
+                    image = image.swapaxes(0, 1)[::b, ::c]
+                    self.aspect_ratio = 1 / self.aspect_ratio
+                    continue
+            if b"options: " not in content:  # what x264 and x265 say of themselves
+                found[name.replace("_", " ").lower()] = 1
+        found[f"pixel aspect ratio {self.aspect_ratio}"] = self.aspect_ratio != 1
+        for field in ("color_primaries", "color_trc"):
+            value = getattr(self.stream.codec_context, field)
+            found[f"{field} {value}"] = value not in (0, _UNSPECIFIED)
+        self.inventory |= +found
+        return np.ascontiguousarray(image)
+
+    def _colours(self, frame: av.VideoFrame) -> dict[str, int]:
+        """How to convert them; where a file does not tell, what players assume."""
+        self.color_range = int(frame.color_range) or LIMITED_RANGE
+        if frame.format.name.startswith("yuvj"):
+            self.color_range = FULL_RANGE
+        self.matrix = int(frame.colorspace)
+        is_rgb = frame.format.is_rgb or frame.format.has_palette
+        if is_rgb or self.matrix == _UNSPECIFIED:
+            self.matrix = BT709 if frame.height >= 720 else BT601
+        if is_rgb:
+            self.color_range = LIMITED_RANGE
+            return {}
+        if self.matrix not in _MATRICES:
+            raise InputError(f"{self.path}: colours of matrix {self.matrix} (H.273) are not read")
+        return {
+            "src_colorspace": self.matrix,
+            "dst_colorspace": self.matrix,
+            "src_color_range": self.color_range,
+            # RGB has no range; but where both are the same, PyAV 15 takes neither colour space.
+            "dst_color_range": FULL_RANGE + LIMITED_RANGE - self.color_range,
+        }
 
 
-def color_range(frame: av.VideoFrame) -> int:
-    """The range of luma, which some formats have in their name and otherwise is limited."""
-    if frame.format.name.startswith("yuvj"):
-        return _FULL_RANGE
-    return int(frame.color_range) or _LIMITED_RANGE
+def _picture(
+    container: av.container.InputContainer, max_megapixels: float
+) -> av.video.stream.VideoStream:
+    """The first stream of moving pictures; ValueError says why there is none to be read."""
+    pictures = [s for s in container.streams.video if not s.disposition.value & _COVER]
+    if not pictures:
+        raise ValueError("it has no moving picture")
+    if pictures[0].codec_context is None:
+        raise ValueError("its codec is not known here")
+    megapixels = pictures[0].width * pictures[0].height / 1e6
+    if not 0 < megapixels <= max_megapixels:
+        raise ValueError(
+            f"it has frames of {megapixels:.1f} megapixels; the limit is {max_megapixels:g}, a "
+            "quarter of --max_megapixels"
+        )
+    return pictures[0]
+
+
+def tags_of(metadata: dict[str, str]) -> set[str]:
+    """The names of what it says of the content, in lower case, without languages."""
+    names = {key.lower().partition("-")[0] for key, value in metadata.items() if value != "und"}
+    return {name for name in names - OF_THE_FILE if not name.startswith("_statistics")}
+
+
+def _name(stream: av.stream.Stream) -> str:
+    if stream.codec_context:  # MP4 tells MP2 from MP3 by no name
+        return stream.codec_context.codec.canonical_name.replace("mp2", "mp3")
+    return getattr(stream, "name", None) or "unknown"

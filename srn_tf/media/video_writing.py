@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import io
+import os
 from fractions import Fraction
-from typing import BinaryIO
+from pathlib import Path
 
 import av
 import numpy as np
 
-from srn_tf.common.errors import InputError
-from srn_tf.media.containers import Codec, Container
-from srn_tf.media.video_copies import Copies
-from srn_tf.media.video_reading import Frame, Video
+from srn_tf.media.containers import CONTAINERS, Codec
+from srn_tf.media.video_reading import BT709, EXACT, Frame, Video, tags_of
 
-_FULL_RANGE, _LIMITED_RANGE = 2, 1
-_UNSPECIFIED, _BT601 = 2, 5  # matrices of YCbCr, as FFmpeg counts
-_LIKE_BT709 = (1, 2, 5, 6)  # primaries and curves that a player without word of them assumes
-_ABOUT_THE_FILE = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
+_UNSPECIFIED = 2  # primaries and transfer, as H.273 counts them
+# Old recorders name no layout of their channels, which MP4 must know; FFmpeg's own guesses.
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class VideoWriter:
-    """Encodes frames into an open file; to be closed, or the file is no video.
+    """Encodes frames into a file, which is whole after `close`.
 
     Args:
-      file: to write into; seekable.
-      container: its kind.
+      path: of the file; its suffix picks the container (see `CONTAINERS`).
       codec: of the frames.
       crf: constant rate factor; None takes the codec's default.
       source: whose times, colours, pixel aspect ratio and other streams are taken over.
@@ -35,13 +32,12 @@ class VideoWriter:
 
     Attributes:
       count: frames written.
-      notes: what the file cannot hold, for the user to read.
+      notes: what could not be written as it is, for the user to read.
     """
 
     def __init__(
         self,
-        file: BinaryIO,
-        container: Container,
+        path: str | os.PathLike,
         codec: Codec,
         crf: int | None,
         source: Video,
@@ -50,162 +46,137 @@ class VideoWriter:
         with_metadata: bool,
     ):
         self._source, self._codec = source, codec
-        self._crf = codec.crf if crf is None else crf
-        metadata = {k: v for k, v in source.metadata.items() if k not in _ABOUT_THE_FILE}
-        # A phone's own names of place, camera and date; without them the common names do.
-        named = with_metadata and any(key.lower().startswith("com.") for key in metadata)
-        options = {"movflags": "use_metadata_tags"} if named and container.is_mp4 else {}
-        self._container = av.open(_Output(file), "w", format=container.muxer, options=options)
-        self._kind, self._muxer = container, container.muxer
-        self._is_avi = self._muxer == "avi"
-        self._stream = None
-        self._durations: dict[int, int] = {}
-        self._last_pts: int | None = None
-        self._copies: Copies | None = None
-        self._waiting: list[av.Packet] = []
         self.count, self.notes = 0, []
-        self._time_base = source.time_base
-        if self._is_avi and source.rate:  # times there are numbers of frames
-            self._time_base = 1 / source.rate
+        self._muxer = CONTAINERS[Path(path).suffix.lower()].muxer
+        # A phone's own names of place, camera and date; without them the common names do.
+        is_named = with_metadata and any(key.lower().startswith("com.") for key in source.metadata)
+        options = {"movflags": "use_metadata_tags"} if is_named else {}
+        self._container = av.open(os.path.abspath(path), "w", format=self._muxer, options=options)
+        crf = codec.crf if crf is None else crf
+        self._stream = self._container.add_stream(
+            codec.encoder,
+            rate=(source.rate or Fraction(30)).limit_denominator(60000),
+            options=codec.options if crf is None else {**codec.options, "crf": str(crf)},
+        )
+        self._shape: tuple[int, ...] = ()
+        self._waiting: list[av.Packet] = []
+        self._last_dts: dict[int, int] = {}
         if with_others and source.chapters:
             self._container.set_chapters(source.chapters)
         if with_metadata:
-            self._container.metadata.update(metadata)
-        self._with_others = with_others
+            _copy_tags(source.metadata, self._container.metadata)
+            _copy_tags(source.stream.metadata, self._stream.metadata)
+        others = source.others if with_others else []
+        self._copies = {s.index: _copy(s, self._container) for s in others if self._holds(s)}
 
     def write(self, item: Frame | av.Packet) -> None:
-        """Encodes a frame, or copies a packet of the source's sound or subtitles.
-
-        Raises:
-          InputError: the container cannot hold the time of this frame.
-        """
-        if isinstance(item, av.Packet):
-            if self._copies is None:  # the first frame tells what the header says
-                self._waiting.append(item)
-            else:
-                self._copies.write(item)
-            return
-        if self._stream is None:
-            self._open(item.image)
-            for packet in self._waiting:
-                self.write(packet)
-        self._encode(item)
-        self.count += 1
+        """Encodes a frame, or copies a packet of the source's sound or subtitles."""
+        if isinstance(item, Frame):
+            self._encode(item)
+        elif self._shape:
+            self._copy_packet(item)
+        elif item.stream_index in self._copies:
+            self._waiting.append(item)  # the first frame tells what the header says
 
     def close(self) -> None:
         """Writes what the encoder still holds and the end of the file."""
-        if self._stream is not None:
-            self._mux(self._stream.encode(None))
-            self.notes += self._copies.notes
+        if self._shape:
+            self._container.mux(self._stream.encode(None))
         self._container.close()
 
     def abandon(self) -> None:
-        """Frees the file, whatever state it is in; PyAV must not outlive it."""
+        """Frees the file, whatever state it is in."""
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             self._container.close()
 
-    def _open(self, image: np.ndarray) -> None:
-        height, width = image.shape[:2]
-        odd, deep = height % 2 or width % 2, image.dtype == np.uint16
-        codec = self._codec
-        pixels = codec.odd_pixels if odd else codec.pixels
-        if deep:
-            pixels = (codec.odd_deep_pixels if odd else codec.deep_pixels) or pixels
-        bits = av.VideoFormat(pixels).components[0].bits
-        if bits < self._source.bits:
-            self.notes.append(f"{codec.encoder} holds {bits} bits here: further bits are left out")
-        options = dict(codec.options)
-        if self._crf is not None:
-            options["crf"] = str(self._crf)
-        rate = self._source.rate or Fraction(30)
-        stream = self._container.add_stream(
-            codec.encoder, rate=rate.limit_denominator(60000), options=options
-        )
-        stream.width, stream.height, stream.pix_fmt = width, height, pixels
-        stream.time_base = stream.codec_context.time_base = self._time_base
-        given, made = self._source.stream.codec_context, stream.codec_context
-        self._is_rgb = not pixels.startswith("yuv")
-        self._range = int(given.color_range) or _LIMITED_RANGE
-        if pixels.startswith("yuvj"):
-            self._range = _FULL_RANGE
-        if not self._is_rgb:
-            made.color_range, made.colorspace = self._range, self._space()
-        made.color_primaries, made.color_trc = given.color_primaries, given.color_trc
-        if self._is_avi and not {given.color_primaries, given.color_trc} <= set(_LIKE_BT709):
-            self.notes.append("avi holds no word of wide or HDR colours: they will look different")
-        ratio = self._source.stream.sample_aspect_ratio
-        if ratio:
-            made.sample_aspect_ratio = ratio = 1 / ratio if self._source.is_turned else ratio
-            if ratio != 1 and not self._holds_ratio():
-                self.notes.append(
-                    f"{self._muxer} holds no pixel aspect ratio here: {ratio} is left out"
-                )
-        self._pixels, self._stream, self._shape = pixels, stream, image.shape
-        others = self._source.others if self._with_others else []
-        self._copies = Copies(self._container, self._kind, others)
-
-    def _space(self) -> int:
-        if self._codec.encoder == "mjpeg":  # which has no other, as JPEG has none
-            return _BT601
-        space = int(self._source.stream.codec_context.colorspace)
-        return space or _UNSPECIFIED  # the source may be RGB itself
-
-    def _holds_ratio(self) -> bool:
-        # Matroska and AVI would hold it themselves, but PyAV has no way to tell them.
-        return self._kind.is_mp4 or self._codec.encoder in ("libx264", "mjpeg")
+    def _begin(self, image: np.ndarray) -> None:
+        is_deep, codec, source = image.dtype == np.uint16, self._codec, self._source
+        height, width = (size + (codec.is_even and size % 2) for size in image.shape[:2])
+        if (height, width) != image.shape[:2]:
+            self._note(f"H.264 needs even sizes: padded to {width}x{height} by repeating the edge")
+        made, given = self._stream.codec_context, source.stream.codec_context
+        made.width, made.height = width, height
+        made.pix_fmt = (codec.deep_pixels if is_deep else None) or codec.pixels
+        made.time_base = self._stream.time_base = source.time_base
+        made.sample_aspect_ratio = source.aspect_ratio
+        # The primaries and the curve of old recordings are nobody's guess, the others' are.
+        guess = BT709 if source.matrix == BT709 else _UNSPECIFIED
+        for field in ("color_primaries", "color_trc"):
+            value = getattr(given, field)
+            setattr(made, field, guess if value == _UNSPECIFIED else value)
+        if made.pix_fmt.startswith("yuv"):
+            made.colorspace, made.color_range = source.matrix, source.color_range
+        self._shape = image.shape
+        for packet in self._waiting:
+            self._copy_packet(packet)
 
     def _encode(self, item: Frame) -> None:
-        deep = item.image.dtype == np.uint16
+        if not self._shape:
+            self._begin(item.image)
+        made = self._stream.codec_context
+        padding = [(0, self._codec.is_even and size % 2) for size in item.image.shape[:2]]
+        image = np.pad(item.image, [*padding, (0, 0)], "edge") if np.any(padding) else item.image
         frame = av.VideoFrame.from_ndarray(
-            np.ascontiguousarray(item.image), format="rgb48le" if deep else "rgb24"
+            np.ascontiguousarray(image), format="rgb24" if image.dtype == np.uint8 else "rgb48le"
         )
-        if self._is_rgb:
-            frame = frame.reformat(format=self._pixels)
-        else:
+        size = {"format": made.pix_fmt, "width": made.width, "height": made.height}
+        if made.pix_fmt.startswith("yuv"):
+            matrix, color_range = self._source.matrix, self._source.color_range
             frame = frame.reformat(
-                format=self._pixels, dst_colorspace=self._space(), dst_color_range=self._range
+                **size, dst_colorspace=matrix, dst_color_range=color_range, interpolation=EXACT
             )
-            frame.colorspace, frame.color_range = self._space(), self._range
-        if item.image.shape != self._shape:
-            note = "its frames change their size: all are scaled to that of the first"
-            self.notes += [] if note in self.notes else [note]
-        scale = self._source.time_base / self._time_base
-        frame.pts, frame.time_base = round(item.pts * scale), self._time_base
-        if self._last_pts is not None and frame.pts <= self._last_pts:
-            raise InputError(f"{self._muxer} holds constant frame rates only: write .mkv or .mp4")
-        self._last_pts = frame.pts
-        self._durations[frame.pts] = frame.duration = max(round(item.duration * scale), 1)
-        self._mux(self._stream.encode(frame))
+            frame.colorspace, frame.color_range = made.colorspace, made.color_range
+        else:
+            frame = frame.reformat(**size)
+        frame.pts, frame.time_base, frame.duration = item.pts, self._source.time_base, item.duration
+        self._container.mux(self._stream.encode(frame))
+        self.count += 1
 
-    def _mux(self, packets: list[av.Packet]) -> None:
-        for packet in packets:
-            # Encoders that look ahead forget how long a frame is shown.
-            packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self._container.mux(packet)
-
-
-class _Output:
-    """An open file that raises once: of each error after the first PyAV prints a traceback."""
-
-    def __init__(self, file: BinaryIO):
-        self._file, self.tell = file, file.tell
-        self._has_failed = False
-
-    def write(self, content: bytes) -> int | None:
-        return self._tried(self._file.write, content)
-
-    def seek(self, *place: int) -> int | None:
-        return self._tried(self._file.seek, *place)
-
-    def _tried(self, action: Callable[..., int], *arguments: object) -> int | None:
+    def _copy_packet(self, packet: av.Packet) -> None:
+        index, stream = packet.stream_index, packet.stream
+        # What was trimmed off a clip is before its beginning: only MP4's edit lists can hide it.
+        is_trimmed = packet.pts + (packet.duration or 0) < 0 and self._muxer not in ("mp4", "mov")
+        if index not in self._copies or is_trimmed:
+            return
+        if packet.dts <= self._last_dts.get(index, packet.dts - 1):  # most containers take no two
+            packet.dts = self._last_dts[index] + 1
+            packet.pts = max(packet.pts, packet.dts)
+        self._last_dts[index] = packet.dts
+        packet.stream = self._copies[index]
         try:
-            return None if self._has_failed else action(*arguments)
-        except OSError:
-            self._has_failed = True
-            raise
+            self._container.mux(packet)
+        except ValueError:  # what FFmpeg raises for content; that of a full disk is an OSError
+            self._note(f"{self._muxer} does not take all of its {stream.type}: parts are left out")
+
+    def _note(self, note: str) -> None:
+        self.notes += [] if note in self.notes else [note]
+
+    def _holds(self, stream: av.stream.Stream) -> bool:
+        """Whether the container holds such a stream, which only its header tells."""
+        try:
+            with av.open(io.BytesIO(), "w", format=self._muxer) as trial:
+                _copy(stream, trial)
+                trial.start_encoding()
+        except (ValueError, av.error.FFmpegError):
+            return False
+        return True
 
 
-def count_frames(file: BinaryIO) -> int:
+def _copy(stream: av.stream.Stream, container: av.container.OutputContainer) -> av.stream.Stream:
+    copy = container.add_stream_from_template(stream)
+    if stream.type == "audio" and stream.codec_context.layout.name.endswith(" channels"):
+        layout = _LAYOUTS.get(stream.codec_context.layout.nb_channels)
+        copy.codec_context.layout = layout or stream.codec_context.layout
+    copy.disposition = stream.disposition.value
+    _copy_tags(stream.metadata, copy.metadata)
+    return copy
+
+
+def _copy_tags(source: dict[str, str], target: dict[str, str]) -> None:
+    target.update({key: value for key, value in source.items() if tags_of({key: value})})
+
+
+def count_frames(path: str | os.PathLike) -> int:
     """How many packets of pictures a finished video has."""
-    with av.open(file) as container:
+    with av.open(os.path.abspath(path)) as container:
         return sum(packet.size > 0 for packet in container.demux(video=0))

@@ -6,10 +6,6 @@ import av
 import pytest
 from clips import deblur, make_video, packets_of
 
-from srn_tf.media.containers import CODECS, CONTAINERS
-from srn_tf.media.video_reading import Video
-from srn_tf.media.video_writing import VideoWriter
-
 OF_APPLE = {
     "com.apple.quicktime.make": "Apple",
     "com.apple.quicktime.location.ISO6709": "+48.1000+011.5000+500.0/",
@@ -43,7 +39,6 @@ def sound_of(path):
     ("sound", "kind", "suffix"),
     [
         ("pcm_s16le", ".avi", ".mp4"),  # whose header names no layout
-        ("pcm_s16le", ".avi", ".avi"),
         ("pcm_f32le", ".mkv", ".mov"),
         ("ac3", ".avi", ".mkv"),
     ],
@@ -57,16 +52,11 @@ def test_sound_is_copied_at_its_times(tmp_path, sound, kind, suffix):
 
 
 @pytest.mark.parametrize(
-    ("sound", "kind", "suffix", "name"),
-    [
-        ("aac", ".mp4", ".webm", "webm holds no aac audio"),
-        ("flac", ".mkv", ".mov", "mov holds no flac audio"),
-        ("ac3", ".avi", ".avi", "avi holds no ac3 audio"),  # it would come at a fifth of its times
-    ],
+    ("sound", "kind", "suffix"), [("aac", ".mp4", ".webm"), ("flac", ".mkv", ".mov")]
 )
-def test_sound_that_the_container_does_not_hold_is_named(tmp_path, sound, kind, suffix, name):
+def test_sound_that_the_container_does_not_hold_is_named(tmp_path, sound, kind, suffix):
     (note,) = deblur(make_video(tmp_path / f"in{kind}", sound=sound), tmp_path / f"out{suffix}")
-    assert f"{name}: it is left out" in note
+    assert f"not kept: audio stream ({sound})" in note
 
 
 def test_a_time_of_sound_that_comes_twice_spoils_nothing(tmp_path):
@@ -80,7 +70,7 @@ def test_a_time_of_sound_that_comes_twice_spoils_nothing(tmp_path):
     assert packets_of(tmp_path / "out.mp4", "audio") == packets_of(source, "audio")
 
 
-def test_sound_that_begins_late_is_said_to_be_early_in_avi(tmp_path):
+def test_sound_that_begins_late_stays_late(tmp_path):
     def later(_, packet):
         packet.pts = packet.dts = packet.dts + 500
 
@@ -88,8 +78,6 @@ def test_sound_that_begins_late_is_said_to_be_early_in_avi(tmp_path):
     source = copied(clip, tmp_path / "in.mkv", later)
     assert deblur(source, tmp_path / "out.mp4") == []
     assert sound_of(tmp_path / "out.mp4") == pytest.approx(sound_of(source), abs=2e-3)
-    (note,) = deblur(source, tmp_path / "out.avi")
-    assert "avi begins every sound at once: it is 0.49 s early" in note
 
 
 def test_sound_that_lasts_longer_than_the_picture_is_no_truncation(tmp_path):
@@ -129,25 +117,25 @@ def test_subtitles_are_copied_or_named(tmp_path, suffix, codec, mark, other):
     with av.open(str(target)) as container:
         assert container.streams.subtitles[0].metadata["language"] == "ger"
     (note,) = deblur(source, tmp_path / f"out{other}")
-    assert "subtitle: it is left out" in note
+    assert f"subtitle stream ({codec})" in note
 
 
 @pytest.mark.skipif(
     not hasattr(av.container.OutputContainer, "set_chapters"), reason="PyAV knows no chapters"
 )
 def test_chapters_are_kept(tmp_path):
-    source = make_video(tmp_path / "in.mkv")
-    video = Video(source)
-    video.chapters = [
-        {"id": 1, "start": 0, "end": 80, "time_base": Fraction(1, 1000), "metadata": {"title": "A"}}
-    ]
-    with (tmp_path / "out.mkv").open("w+b") as file:
-        flags = {"with_others": True, "with_metadata": True}
-        writer = VideoWriter(file, CONTAINERS[".mkv"], CODECS["h264"], None, video, **flags)
-        for frame in video.contents():
-            writer.write(frame)
-        writer.close()
-    video.close()
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        (chapter,) = container.chapters()
-    assert chapter["metadata"] == {"title": "A"}
+    source = tmp_path / "in.mkv"
+    with av.open(str(make_video(tmp_path / "clip.mkv"))) as old, av.open(str(source), "w") as new:
+        chapter = {"id": 1, "start": 0, "end": 80, "time_base": Fraction(1, 1000)}
+        new.set_chapters([{**chapter, "metadata": {"title": "A"}}])
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux():
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    assert deblur(source, tmp_path / "out.mp4") == []
+    assert deblur(tmp_path / "out.mp4", tmp_path / "out.mkv") == []
+    for name in ("out.mp4", "out.mkv"):
+        with av.open(str(tmp_path / name)) as container:
+            (chapter,) = container.chapters()
+        assert chapter["metadata"] == {"title": "A"}

@@ -3,7 +3,9 @@
 import os
 import resource
 import stat
+import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import av.filter
@@ -23,27 +25,29 @@ from clips import (
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.inference.video_files import VideoOptions, deblur_video, parse_frames
-from srn_tf.media.containers import CONTAINERS
+from srn_tf.media.containers import CONTAINERS, written_name
 
 
 @pytest.mark.parametrize("codec", [None, "ffv1"])
 @pytest.mark.parametrize("suffix", CONTAINERS)
 @pytest.mark.parametrize("size", [(48, 64), (47, 63)])
 def test_every_container_keeps_frames_and_times(tmp_path, suffix, size, codec):
-    pixels = "yuv420p" if size == (48, 64) else "yuv444p"
-    source = make_video(tmp_path / "in.mkv", size=size, pixels=pixels)
+    encoder = {"encoder": "ffv1", "options": {}}  # which takes odd sizes
+    source = make_video(tmp_path / "in.mkv", size=size, **encoder)
     target = tmp_path / f"out{suffix}"
     if codec and codec not in CONTAINERS[suffix].codecs:
         with pytest.raises(InputError, match=f"not {codec}"):
             deblur(source, target, codec=codec)
         return
-    assert deblur(source, target, codec=codec) == []
+    notes = deblur(source, target, codec=codec)
+    is_padded = size == (47, 63) and not codec and suffix != ".webm"  # H.264 has even sizes only
+    assert ["padded to 64x48" in note for note in notes] == [True] * is_padded
     np.testing.assert_allclose(times_of(target), [0, 0.04, 0.08, 0.12], atol=1e-3)
     for number, (frame, before) in enumerate(zip(frames_of(target), frames_of(source))):
-        assert frame.image.shape == (*size, 3)
-        difference = np.abs(frame.image.astype(int) - before.image)
+        assert frame.image.shape == ((48, 64, 3) if is_padded else (*size, 3))
+        difference = np.abs(frame.image[: size[0], : size[1]].astype(int) - before.image)
         assert difference.max() == 0 if codec == "ffv1" else difference.mean() < 2
-        np.testing.assert_allclose(frame.image[-9, -9], picture(number, size)[-9, -9], atol=8)
+        np.testing.assert_allclose(frame.image[-1, -1], picture(number, size)[-1, -1], atol=4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", target.name]
 
 
@@ -96,20 +100,11 @@ def test_a_live_webm_keeps_its_times_though_its_header_tells_no_length(tmp_path)
     np.testing.assert_allclose(times_of(tmp_path / "out.webm"), [0, 0.4, 0.8, 1.2, 1.6], atol=1e-3)
 
 
-def test_a_variable_rate_that_the_container_cannot_hold_is_refused(tmp_path):
-    uneven = make_video(
-        tmp_path / "uneven.mkv", (0, 100, 900, 40000), time_base=Fraction(1, 90000), rate=30
-    )
-    with pytest.raises(InputError, match="avi holds constant frame rates only"):
-        deblur(uneven, tmp_path / "out.avi")
-
-
 @pytest.mark.parametrize(
     ("suffix", "codec", "is_kept"),
     [
         (".mkv", "h264", True),
         (".mp4", "vp9", True),
-        (".avi", "mjpeg", True),
         (".mkv", "ffv1", False),
         (".webm", "vp9", False),
     ],
@@ -119,48 +114,85 @@ def test_a_pixel_aspect_ratio_is_kept_or_said_to_be_lost(tmp_path, suffix, codec
     notes = deblur(source, tmp_path / f"out{suffix}", codec=codec)
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         assert (container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)) == is_kept
-    assert ["no pixel aspect ratio here: 4/3 is left out" in note for note in notes] == (
-        [] if is_kept else [True]
-    )
+    assert ["pixel aspect ratio 4/3" in note for note in notes] == [True] * (not is_kept)
 
 
 def test_frames_of_hostile_sizes_are_refused_before_memory_is_taken(tmp_path):
     source = make_video(tmp_path / "in.avi", encoder="mjpeg", pixels="yuvj420p", options={})
-    with pytest.raises(InputError, match=r"in\.avi has frames of more than 0\.001 mega"):
-        deblur(source, tmp_path / "out.avi", max_megapixels=0.001)
+    with pytest.raises(
+        InputError, match=r"in\.avi .* frames of 0\.0 megapixels; the limit is 0\.001"
+    ):
+        deblur(source, tmp_path / "out.mkv", max_megapixels=0.001)
     with_another_size(source, 16000, 16000)
     with pytest.raises(RunError, match=r"in\.avi: it is damaged; .* holds the 1 frames"):
-        deblur(source, tmp_path / "out.avi")
+        deblur(source, tmp_path / "out.mkv")
 
 
 def test_frames_of_several_sizes_are_scaled_and_that_is_said(tmp_path):
     source = make_video(tmp_path / "in.avi", encoder="mjpeg", pixels="yuvj420p", options={})
     with_another_size(source, 64, 40)
-    (note,) = deblur(source, tmp_path / "out.avi")
-    assert "scaled to that of the first" in note
-    assert {frame.image.shape for frame in frames_of(tmp_path / "out.avi")} == {(48, 64, 3)}
+    (note,) = deblur(source, tmp_path / "out.mkv")
+    assert "frames of another size (64x40)" in note
+    assert {frame.image.shape for frame in frames_of(tmp_path / "out.mkv")} == {(48, 64, 3)}
 
 
-def test_alpha_and_fields_are_said_to_be_lost(tmp_path):
-    see_through = {"encoder": "ffv1", "pixels": "bgra", "options": {}}
-    (note,) = deblur(make_video(tmp_path / "in.mkv", **see_through), tmp_path / "out.mkv")
-    assert "its alpha channel is left out" in note
-    marked = av.filter.Graph()
-    first = marked.add_buffer(
+def box(name, content):
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def test_what_the_result_does_not_hold_is_named_in_one_line(tmp_path):
+    """By one comparison of what the two files hold; what is kept is not in it."""
+    lossless = {"encoder": "ffv1", "options": {}}
+    source = make_video(tmp_path / "deep.mkv", pixels="yuva444p10le", **lossless)
+    (note,) = deblur(source, tmp_path / "out.webm")
+    assert "not kept: bits per sample (8 of 10), chroma samples in 2x2 pixels (1 of 4)" in note
+    prores = {"encoder": "prores_ks", "pixels": "yuv422p10le", "options": {}}
+    (note,) = deblur(make_video(tmp_path / "pro.mov", **prores), tmp_path / "out.mp4")
+    assert note.endswith("not kept: chroma samples in 2x2 pixels (1 of 2)")
+    light = "hdr10=1:repeat-headers=1:log-level=none:max-cll=1000,400"
+    hdr = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "pixels": "yuv420p10le"}
+    source = make_video(
+        tmp_path / "hdr.mp4", encoder="libx265", options={"x265-params": light}, **hdr
+    )
+    (note,) = deblur(source, tmp_path / "out.mp4")
+    assert note.endswith("not kept: content light level")
+    content = make_video(tmp_path / "in.mp4").read_bytes()
+    own = box(b"uuid", bytes(20)) + box(b"sefd", b"of a phone") + b"behind all boxes"
+    (tmp_path / "in.mp4").write_bytes(content + own)
+    (note,) = deblur(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert note.endswith("not kept: box sefd, box uuid, trailing data")
+    moov, udta = content.index(b"moov") - 4, content.index(b"udta") - 4
+    grown = bytearray(content)
+    for place in (moov, udta):
+        length = int.from_bytes(content[place : place + 4], "big") + 12
+        grown[place : place + 4] = length.to_bytes(4, "big")
+    grown[udta + 8 : udta + 8] = box(b"CAME", b"1234")
+    (tmp_path / "in.mp4").write_bytes(grown)
+    (note,) = deblur(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert note.endswith("not kept: box CAME")
+
+
+def test_alpha_and_fields_are_named(tmp_path):
+    see_through = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 100, np.uint8), "rgba")
+    graph = av.filter.Graph()
+    first = graph.add_buffer(
         width=64, height=48, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25)
     )
-    marked.link_nodes(first, marked.add("setparams", "field_mode=tff"), marked.add("buffersink"))
-    marked.configure()
-    with (tmp_path / "tv.mkv").open("w+b") as file, av.open(file, "w", "matroska") as container:
-        stream = container.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme"})
-        stream.width, stream.height = 64, 48
-        marked.push(
-            av.VideoFrame.from_ndarray(picture(0, (48, 64)), "rgb24").reformat(format="yuv420p")
-        )
-        container.mux(stream.encode(marked.pull()))
-        container.mux(stream.encode(None))
-    (note,) = deblur(tmp_path / "tv.mkv", tmp_path / "tv.mp4")
-    assert "it is interlaced" in note
+    graph.link_nodes(first, graph.add("setparams", "field_mode=tff"), graph.add("buffersink"))
+    graph.configure()
+    graph.push(av.VideoFrame.from_ndarray(picture(0, (48, 64)), "rgb24").reformat(format="yuv420p"))
+    fields = {"options": {"flags": "+ildct+ilme"}}
+    for encoder, frame, options, name in (
+        ("ffv1", see_through.reformat(format="bgra"), {}, "alpha channel"),
+        ("mpeg2video", graph.pull(), fields, "interlaced fields"),
+    ):
+        with av.open(str(tmp_path / "in.mkv"), "w") as container:
+            stream = container.add_stream(encoder, rate=25, **options)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, frame.format.name
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        (note,) = deblur(tmp_path / "in.mkv", tmp_path / "out.mkv")
+        assert name in note
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -182,7 +214,7 @@ def test_what_was_trimmed_off_a_clip_stays_off(tmp_path, suffix):
     np.testing.assert_allclose(np.diff(times), 0.04, atol=1e-3)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_unusual_rates_work(tmp_path, suffix):
     rate = Fraction(1198812, 10000)
     source = make_video(tmp_path / "in.mkv", time_base=1 / rate)
@@ -205,13 +237,43 @@ def test_ten_bits_are_computed_in_sixteen_and_written_as_ten(tmp_path):
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
     before, after = frames_of(source)[0].image, frames_of(tmp_path / "out.mp4")[0].image
     assert np.abs(after.astype(int) - before).mean() < 257
-    (note,) = deblur_video(watch, source, tmp_path / "out.webm", VideoOptions())
-    assert "8 bits" in note
-    deep = {"encoder": "ffv1", "pixels": "yuv444p16le", "options": {}}
-    source = make_video(tmp_path / "deep.mkv", **deep)
-    assert deblur_video(watch, source, tmp_path / "out.mkv", VideoOptions(codec="ffv1")) == []
-    (note,) = deblur_video(watch, source, tmp_path / "deep.mp4", VideoOptions())
-    assert "libx264 holds 10 bits here" in note
+
+
+# Kr and Kb of the matrices, by their numbers in H.273.
+LUMA = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}
+
+
+@pytest.mark.parametrize("pixels", ["bgr0", "yuv444p"])
+@pytest.mark.parametrize(("lines", "matrix"), [(720, 1), (718, 6)])
+def test_colours_without_a_tag_are_those_of_hd_from_720_lines_on(tmp_path, lines, matrix, pixels):
+    """Green (0, 191, 0) comes out within rounding, decoded here by the tags of the output."""
+    kr, kb = LUMA[matrix]
+    r, g, b = 0, 191 / 255, 0
+    y = kr * r + (1 - kr - kb) * g + kb * b
+    yuv = 16 + 219 * y, 128 + 112 * (b - y) / (1 - kb), 128 + 112 * (r - y) / (1 - kr)
+    colours = [[0, 191, 0, 0]] if pixels == "bgr0" else np.rint(yuv).astype(int)[:, None].tolist()
+    frame = av.VideoFrame(64, lines, pixels)
+    for plane, values in zip(frame.planes, colours):
+        plane.update(bytes(values) * (plane.buffer_size // len(values)))
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, lines, pixels
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    deblur(tmp_path / "in.mkv", tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        made = next(container.decode(video=0))
+        context = container.streams.video[0].codec_context
+        assert (int(context.colorspace), int(context.color_range)) == (matrix, 1)
+        if matrix == 1:
+            assert (int(context.color_primaries), int(context.color_trc)) == (1, 1)
+    y, u, v = (
+        np.frombuffer(bytes(plane), np.uint8)[plane.line_size * 9 + 9] for plane in made.planes
+    )
+    y, u, v = (y - 16.0) / 219, (u - 128.0) / 112, (v - 128.0) / 112
+    r, b = y + (1 - kr) * v, y + (1 - kb) * u
+    found = 255 * np.array([r, (y - kr * r - kb * b) / (1 - kr - kb), b])
+    np.testing.assert_allclose(found, [0, 191, 0], atol=2)
 
 
 @pytest.mark.parametrize(("space", "limits"), [(1, 1), (1, 2), (5, 1)])
@@ -226,15 +288,6 @@ def test_colours_their_range_and_primaries_are_kept(tmp_path, space, limits):
         assert {name: int(getattr(context, name)) for name in fields} == fields
 
 
-@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mov"])
-def test_motion_jpeg_has_the_matrix_of_jpeg(tmp_path, suffix):
-    fields = {"colorspace": 1, "color_range": 1, "color_primaries": 1, "color_trc": 1}
-    source = make_video(tmp_path / "in.mp4", (0, 1), pixels="yuv444p", **fields)
-    assert deblur(source, tmp_path / f"out{suffix}", codec="mjpeg") == []
-    found = frames_of(tmp_path / f"out{suffix}")[0].image
-    np.testing.assert_allclose(found[4, 4].astype(int), picture(0, (48, 64))[4, 4], atol=4)
-
-
 def test_frames_of_an_avi_that_refer_to_later_ones_keep_their_times(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (48, 120, 3), np.uint8)
     pictures = [noise[:, number : number + 64] for number in range(40)]
@@ -243,26 +296,10 @@ def test_frames_of_an_avi_that_refer_to_later_ones_keep_their_times(tmp_path):
     assert [frame.pts for frame in frames_of(source)] == list(range(1, 41))
 
 
-def test_what_is_lost_of_high_dynamic_range_is_said(tmp_path):
-    light = "hdr10=1:repeat-headers=1:log-level=none:max-cll=1000,400"
-    fields = {"colorspace": 9, "color_primaries": 9, "color_trc": 16}
-    source = make_video(
-        tmp_path / "in.mp4",
-        encoder="libx265",
-        pixels="yuv420p10le",
-        options={"x265-params": light},
-        **fields,
-    )
-    (note,) = deblur(source, tmp_path / "out.mp4")
-    assert "mastered on (HDR) is left out" in note
-    notes = deblur(source, tmp_path / "out.avi")
-    assert any("avi holds no word of wide or HDR colours" in note for note in notes)
-
-
 def test_a_part_and_a_comparison(tmp_path):
     source = make_video(tmp_path / "in.mkv", tuple(range(8)), sound="aac")
     (note,) = deblur(source, tmp_path / "part.mkv", codec="ffv1", frames=(2, 5), compare=True)
-    assert "without its sound" in note
+    assert "not kept: audio stream (aac)" in note
     found, before = frames_of(tmp_path / "part.mkv"), frames_of(source)[2:5]
     assert len(found) == 3
     for one, other in zip(found, before):
@@ -339,24 +376,59 @@ def test_what_is_no_video_of_one_file_is_refused(tmp_path):
     (tmp_path / "codec.mkv").write_bytes(content.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/AVC"))
     with pytest.raises(InputError, match=r"codec\.mkv .* its codec is not known"):
         deblur(tmp_path / "codec.mkv", tmp_path / "out" / "out.mp4")
-    make_video(tmp_path / "stream.mp4", muxer="mpegts")
-    with pytest.raises(InputError, match=r"stream\.mp4 .* none of MP4, QuickTime, Matroska"):
-        deblur(tmp_path / "stream.mp4", tmp_path / "out" / "out.mp4")
+    whole = make_video(tmp_path / "aborted.mp4").read_bytes()
+    (tmp_path / "aborted.mp4").write_bytes(whole[: whole.index(b"moov") - 4])
+    with pytest.raises(InputError, match=r"aborted\.mp4 .* no index .* broken off"):
+        deblur(tmp_path / "aborted.mp4", tmp_path / "out" / "out.mp4")
     for name in ("text.mp4", "playlist.mp4", "concat.mp4", "pipe.mp4", "missing.mp4"):
         with pytest.raises(InputError, match=name):
             deblur(tmp_path / name, tmp_path / "out" / "out.mp4")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
 
-def test_what_a_camera_writes_behind_the_video_is_no_truncation(tmp_path):
-    source = make_video(tmp_path / "in.mp4")
-    for trailer in (bytes(range(40, 104)), b"\x7f\xff\xff\xff8db42d694ccc418790edff439fe026bf"):
-        (tmp_path / "longer.mp4").write_bytes(source.read_bytes() + trailer)
-        assert deblur(tmp_path / "longer.mp4", tmp_path / "out.mp4") == []
-
-
 def test_a_quality_that_the_codec_does_not_have_is_refused(tmp_path):
     source = make_video(tmp_path / "in.mkv")
-    for name, codec in (("out.avi", None), ("out.mkv", "ffv1")):
-        with pytest.raises(InputError, match=r"has no --crf"):
-            deblur_video(identity, source, tmp_path / name, VideoOptions(codec=codec, crf=20))
+    with pytest.raises(InputError, match=r"has no --crf"):
+        deblur_video(identity, source, tmp_path / "out.mkv", VideoOptions(codec="ffv1", crf=20))
+
+
+MPEG2 = {"encoder": "mpeg2video", "options": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "muxer", "fields"),
+    [
+        ("in.mts", "mpegts", {"sound": "ac3"}),
+        ("in.mpg", "mpeg", {"sound": "mp2", **MPEG2}),
+        ("in.flv", "flv", {"sound": "aac"}),
+        ("in.3gp", "3gp", {"encoder": "mpeg4"}),
+        ("in.wmv", "asf", {"encoder": "wmv2", "options": {}}),
+        ("in.mxf", "mxf", MPEG2),
+        ("in.gif", "gif", {"encoder": "gif", "pixels": "rgb8", "options": {}}),
+        ("in.avi", "avi", {"encoder": "mpeg4", "sound": "mp3"}),
+    ],
+)
+def test_other_kinds_of_videos_are_read(tmp_path, name, muxer, fields):
+    """Also with a clock that does not begin at 0, as that of a broadcast."""
+    source = make_video(
+        tmp_path / name,
+        tuple(range(0, 48, 4)),
+        time_base=Fraction(1, 100),
+        rate=25,
+        muxer=muxer,
+        **fields,
+    )
+    target = tmp_path / "out" / written_name(Path(name))
+    notes = deblur(source, target)
+    assert not any("stream" in note for note in notes)
+    times = times_of(target)
+    assert len(times) == 12
+    assert times[0] < 0.1
+    if "sound" in fields:
+        assert packets_of(target, "audio") == packets_of(source, "audio")
+
+
+def test_a_clip_that_starts_late_is_whole(tmp_path):
+    source = make_video(tmp_path / "in.mkv", tuple(range(6, 12)))
+    assert deblur(source, tmp_path / "out.mkv") == []
+    np.testing.assert_allclose(times_of(tmp_path / "out.mkv"), np.arange(6, 12) / 25, atol=1e-3)
