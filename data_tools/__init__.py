@@ -5,14 +5,13 @@ Commands that make data:
 demo.py          photographs that scikit-image ships under a moving camera, as GoPro lays them out
 synthesize.py    pairs from your own high-frame-rate video
 
-Commands that check a download: gopro.py, kohler.py, hide.py, realblur.py, reds.py.
+gopro.py checks a download of GoPro; `srn_tf.evaluate --check` does so for other test sets too.
 
 What they share:
 
 recordings.py    videos and folders of frames
 scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
 starter_pairs.py, cameras.py   pairs for the starter weights, from any sharp photographs
-checking.py      what is there, counted, decoded, compared in size
 flags.py         flags that makers of data have in common
 """
 

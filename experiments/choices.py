@@ -12,58 +12,150 @@ discriminator needs crops of 256 pixels, so with smaller ones all three losses a
 such crops, one to a batch. The paper trained one network for three days on a GPU.
 
 Networks found in --runs (by default those of the ablation), trained with the same flags, are used
-as they are, the others are trained there. The same command goes on where it was stopped.
+as they are, the others are trained there. The same command resumes where it was stopped.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
 
 from experiments import runs
-from experiments.section3 import QUESTIONS, Row, configuration, run_name, write_table
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
+from srn_tf.network.variants import Variant, get_variant, slug
+from srn_tf.training.configuration import ADVERSARIAL_CROP, TrainingConfig
 
-_GROUP = "Choices"
-RUNS = define(
-    "runs",
-    Path,
-    "results/ablation/runs",
-    "Folder of the run folders, one for each network and recipe.",
-    group=_GROUP,
-)
-OUTPUT = define("output", Path, "results/choices", "Folder of the table.", group=_GROUP)
-CHOSEN = define(
-    "questions",
-    list,
-    None,
-    f"Which are asked, with commas between, of {', '.join(QUESTIONS)}. Default: all.",
-    group=_GROUP,
-)
-runs.define_training_flags()
+# The paper tells no weights. The second is that of Nah et al.
+TOTAL_VARIATION = 1e-3
+ADVERSARIAL = 1e-4
+HEADER = ("question", "answer", "network", "PSNR (dB)", "SSIM", "steps", "crop", "batch")
+
+
+class Answer(NamedTuple):
+    """One thing to choose: which network it is, and what it changes of the recipe."""
+
+    text: str
+    variant: Variant
+    recipe: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """An answer with what was trained for it and how that scored."""
+
+    question: str
+    answer: Answer
+    config: TrainingConfig
+    summary: dict
+
+
+_BASE = get_variant("SR-EDRB3")
+QUESTIONS: dict[str, tuple[Answer, ...]] = {
+    "cell": (
+        Answer("ConvLSTM (the paper's)", _BASE, {}),
+        Answer("vanilla RNN", get_variant("RNN"), {}),
+        Answer("GRU", get_variant("SR-EDRB3-GRU"), {}),
+    ),
+    "upsampling": (
+        Answer("bilinear (the paper's)", _BASE, {}),
+        Answer("deconvolution", get_variant("SR-EDRB3-Deconv"), {}),
+        Answer("sub-pixel convolution", get_variant("SR-EDRB3-SubPixel"), {}),
+    ),
+    "loss": (
+        Answer("L2 (the paper's)", _BASE, {}),
+        Answer("L2 + TV", _BASE, {"total_variation": TOTAL_VARIATION}),
+        Answer("L2 + adversarial", _BASE, {"adversarial": ADVERSARIAL}),
+    ),
+}
 
 
 def main() -> None:
     """Trains and scores what is not done yet, and writes the table."""
-    questions = CHOSEN.value or list(QUESTIONS)
+    questions = flags.FLAGS.questions or list(QUESTIONS)
     for question in questions:
         if question not in QUESTIONS:
             raise InputError(f"--questions: {question!r} is none of {', '.join(QUESTIONS)}")
-    from srn_tf.evaluation.benchmarks import PairedBenchmark
-
     base, options = runs.configure()
-    benchmark = PairedBenchmark(base.data_dir, "test", base.blur_subset)
+    data = runs.test_data(base)
     rows = []
     for question in questions:
         for answer in QUESTIONS[question]:
             print(f"\n{question}: {answer.text}")
             config = configuration(base, question, answer)
-            folder = Path(RUNS.value) / run_name(config, base)
-            summary = runs.train_and_evaluate(config.variant, config, options, folder, benchmark)
+            folder = Path(flags.FLAGS.runs) / run_name(config, base)
+            summary = runs.train_and_evaluate(config.variant, config, options, folder, data)
             rows.append(Row(question, answer, config, summary))
-    print(write_table(rows, Path(OUTPUT.value)))
+    print(write_table(rows, Path(flags.FLAGS.output)))
+
+
+def configuration(base: TrainingConfig, question: str, answer: Answer) -> TrainingConfig:
+    """The recipe for an answer: within a question, it alone makes the difference.
+
+    The discriminator needs crops of 256 pixels. Where `base` has smaller ones, all losses are
+    trained with such crops, one to a batch.
+    """
+    changes = {"variant": answer.variant, **answer.recipe}
+    if question == "loss" and base.crop_size < ADVERSARIAL_CROP:
+        changes |= {"crop_size": ADVERSARIAL_CROP, "batch_size": 1}
+    return dataclasses.replace(base, **changes)
+
+
+def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
+    """The name of a run folder: that of the network, and what its recipe changes."""
+    before = base.to_dict()
+    changes = [
+        f"{field}-{value}"
+        for field, value in config.to_dict().items()
+        if field != "variant" and value != before[field]
+    ]
+    return "-".join([slug(config.variant.name), *changes])
+
+
+def write_table(rows: Sequence[Row], output: Path) -> str:
+    """Writes choices.md and choices.csv into `output`; returns the text."""
+    from experiments.report import reservation, scored_on, write_tables
+    from srn_tf.evaluation.results import number
+
+    body = [
+        [
+            row.question,
+            row.answer.text,
+            row.config.variant.name,
+            number("psnr", row.summary["mean"]["psnr"]),
+            f"{row.summary['mean']['ssim_matlab']:.4f}",
+            *map(str, (row.summary["step"], row.config.crop_size, row.config.batch_size)),
+        ]
+        for row in rows
+    ]
+    steps = min(row.summary["step"] for row in rows)
+    caption = (
+        f"Choices of Sec. 3.1 and 3.3: {scored_on(rows[0].summary)}. "
+        f"Weights: TV {TOTAL_VARIATION:g}, adversarial {ADVERSARIAL:g}. "
+        f"{reservation(rows[0].config.to_dict(), steps)}"
+    )
+    return write_tables(output, "choices", HEADER, body, caption)
+
+
+def define_flags() -> None:
+    """Defines the flags of this experiment."""
+    group = "Choices"
+    runs.define_runs_flag(group)
+    define("output", Path, "results/choices", "Folder of the table.", group=group)
+    define(
+        "questions",
+        list,
+        None,
+        f"Which are asked, with commas between, of {', '.join(QUESTIONS)}. Default: all.",
+        group=group,
+    )
+    runs.define_training_flags()
 
 
 if __name__ == "__main__":
+    define_flags()
     run(main)

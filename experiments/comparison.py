@@ -5,22 +5,26 @@
         --predictions=other=.../deblurred
 
 Result: OUTPUT/table2.md, table2.csv and comparison.png (blurred, each method, sharp). The authors'
-released `lstm` weights score 30.19 dB and 0.9334 on GoPro.
+released `lstm` weights score 30.19 dB and 0.9334 on GoPro: a network for gray images with
+TensorFlow 1's resizing. Nothing is published for the RGB network that is called SRN here.
 
 Time: with all evaluations done, a minute. Deblurring GoPro's 1111 test images takes some 30 s each
 on two cores, 1.87 s in the paper; Koehler's protocol a minute for each of its 48 images on one
 core, as many at a time as there are cores.
 
 Evaluations that are not done, or not finished, are done here if the data are given; without data
-the results are read from where `srn_tf.evaluate` writes them by default.
+those of run folders are read from where `srn_tf.evaluate` writes them by default.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
@@ -29,52 +33,7 @@ from srn_tf.common.folders import joined_inside
 from srn_tf.training.configuration import BLUR_SUBSETS
 
 if TYPE_CHECKING:
-    from srn_tf.evaluation.benchmarks import Benchmark, PairedBenchmark
-
-_METHODS, _DATA, _OUTPUT = "Methods (each may be repeated)", "Data", "Output"
-RUN = define("run", tuple, [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone.", group=_METHODS)
-PREDICTIONS = define(
-    "predictions",
-    tuple,
-    [],
-    "LABEL=DIR: predictions for the test images of --data_dir.",
-    group=_METHODS,
-)
-KOHLER_PREDICTIONS = define(
-    "kohler_predictions",
-    tuple,
-    [],
-    "LABEL=DIR: predictions for Koehler's images.",
-    group=_METHODS,
-)
-CHECKPOINT = define(
-    "checkpoint",
-    str,
-    "latest",
-    "Which checkpoint of the run folders.",
-    group=_METHODS,
-    choices=("latest", "best"),
-)
-DATA_DIR = define(
-    "data_dir", Path, None, "Folder (or list file) of image pairs, GoPro.", group=_DATA
-)
-KOHLER_DIR = define("kohler_dir", Path, None, "Folder of Koehler's benchmark.", group=_DATA)
-BLUR_SUBSET = define(
-    "blur_subset",
-    str,
-    "blur",
-    "Which blurred images of GoPro.",
-    group=_DATA,
-    choices=BLUR_SUBSETS,
-)
-OUTPUT = define("output", Path, "results/comparison", "Folder to write.", group=_OUTPUT)
-IMAGES = define(
-    "images",
-    list,
-    None,
-    "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
-    group=_OUTPUT,
-)
+    from srn_tf.evaluation.protocol import TestData
 
 COLUMNS = ("GoPro PSNR (dB)", "GoPro SSIM", "Koehler PSNR (dB)", "Koehler MSSIM", "time")
 # Table 2 of the paper; times for one 1280x720 image.
@@ -84,121 +43,97 @@ PUBLISHED = {
     "Nah et al. (published)": ("29.08", "0.9135", "26.48", "0.8079", "3.09 s"),
     "SRN (published)": ("30.26", "0.9342", "26.75", "0.8370", "1.87 s"),
 }
+CAPTION = (
+    "Published: Table 2 of the paper (GoPro, 1111 test images, `blur`; a Titan X). The authors "
+    "report 30.19 dB, 0.9334 for their released `lstm`, a network for gray images with TensorFlow "
+    "1's resizing; the RGB network `SRN` of this package is another one, without published scores."
+)
 
 
 class Method(NamedTuple):
-    """One measured row: a run folder, or folders of predictions for one benchmark or both."""
+    """One measured row: a run folder, or folders of predictions for one test set or both."""
 
-    run_dir: str | None = None
+    run: str | None = None
     predictions: str | None = None
     kohler_predictions: str | None = None
 
 
 def main() -> None:
     """Collects or makes the evaluations and writes tables and picture."""
-    methods, output = _methods(), Path(OUTPUT.value)
-    from experiments.pictures import choose_images, write_strip
-    from srn_tf.evaluation.benchmarks import PairedBenchmark
-    from srn_tf.evaluation.kohler import KohlerBenchmark
+    values = flags.FLAGS
+    methods, output = _methods(), Path(values.output)
+    from experiments.report import choose_images, write_strip, write_tables
+    from srn_tf.evaluation.datasets import open_test_set
 
-    gopro = PairedBenchmark(DATA_DIR.value, "test", BLUR_SUBSET.value) if DATA_DIR.value else None
-    kohler = KohlerBenchmark(KOHLER_DIR.value) if KOHLER_DIR.value else None
-    images = choose_images(gopro, IMAGES.value) if gopro else []
-    tag = f"test-{BLUR_SUBSET.value}"
-    summaries = {}
+    subset, gopro, kohler = values.blur_subset, None, None
+    if values.data_dir:
+        gopro = open_test_set("gopro", values.data_dir, "test", subset)
+    if values.kohler_dir:
+        kohler = open_test_set("kohler", values.kohler_dir)
+    images = choose_images(gopro, values.images) if gopro else []
+    rows, lines, shown = list(PUBLISHED.items()), [CAPTION], {}
     for label, method in methods.items():
         print(f"\n{label}")
         scored = joined_inside(output / "evaluation", label)
-        summaries[label] = (
-            _summary(method.run_dir, method.predictions, gopro, tag, scored / tag),
-            _summary(
-                method.run_dir, method.kohler_predictions, kohler, "kohler", scored / "kohler"
-            ),
+        tag = f"test-{subset}"
+        summaries = (
+            _summary(method.run, method.predictions, gopro, tag, scored / tag),
+            _summary(method.run, method.kohler_predictions, kohler, "kohler", scored / "kohler"),
         )
-        if not any(summaries[label]):
+        if not any(summaries):
             raise InputError(f"{label} is not evaluated: pass --data_dir, --kohler_dir or both")
-    text = _write_tables(summaries, output)
+        rows.append((label, _cells(*summaries)))
+        lines.append(_line(label, *summaries))
+        if gopro and summaries[0]:
+            shown[label] = _predictions(method, gopro)
+    header, body = ("method", *COLUMNS), [(label, *cells) for label, cells in rows]
+    text = write_tables(output, "table2", header, body, "\n".join(lines))
     if gopro:
-        shown = {
-            label: _predictions(method, gopro)
-            for label, method in methods.items()
-            if method.run_dir or method.predictions
-        }
         write_strip(output / "comparison.png", images, shown)
     print(f"\n{text}{output}: written")
 
 
 def _methods() -> dict[str, Method]:
     methods: dict[str, Method] = {}
-    given = {"run_dir": RUN, "predictions": PREDICTIONS, "kohler_predictions": KOHLER_PREDICTIONS}
-    for field, flag in given.items():
-        for value in flag.value:
+    for name in Method._fields:
+        for value in flags.FLAGS[name].value:
             label, equals, folder = value.partition("=")
             if not equals:
                 label, folder = Path(value).resolve().name, value
+            folder = os.path.expanduser(folder)
             method = methods.get(label, Method())
-            if method.run_dir or getattr(method, field):
-                raise InputError(
-                    f"two methods are called {label!r}: label them, --{flag.name}=A=DIR"
-                )
-            methods[label] = method._replace(**{field: folder})
+            if method.run or getattr(method, name):
+                raise InputError(f"two methods are called {label!r}: label them, --{name}=A=DIR")
+            methods[label] = method._replace(**{name: folder})
     if not methods:
         raise InputError("nothing to compare: pass --run, --predictions or --kohler_predictions")
     return methods
 
 
 def _summary(
-    run_dir: str | None,
-    predictions: str | None,
-    benchmark: Benchmark | None,
-    tag: str,
-    output: Path,
+    run_dir: str | None, predictions: str | None, data: TestData | None, tag: str, output: Path
 ) -> dict | None:
     """Of the run, or of the predictions; None where it was not evaluated and cannot be."""
     from srn_tf.evaluation.results import read_summary
-    from srn_tf.evaluation.scoring import (
-        evaluate_predictions,
-        evaluate_run,
-        other_output,
-        run_output,
-    )
-    from srn_tf.weights.starter import is_starter
+    from srn_tf.evaluation.scoring import evaluate_predictions, evaluate_run, run_output
 
-    is_shipped = run_dir is not None and is_starter(run_dir)
-    for folder in filter(None, (None if is_shipped else run_dir, predictions)):
-        if not Path(folder).is_dir():
-            raise InputError(f"{folder} is not a folder")
+    checkpoint = flags.FLAGS.checkpoint
+    if run_dir and data:
+        return evaluate_run(run_dir, data, checkpoint=checkpoint)
     if run_dir:
-        if benchmark:
-            return evaluate_run(run_dir, benchmark, checkpoint=CHECKPOINT.value)
-        return read_summary(run_output(run_dir, tag, CHECKPOINT.value))
-    if predictions and benchmark:
-        return evaluate_predictions(predictions, benchmark, output)
-    if predictions:
-        for folder in (output, other_output(predictions, tag)):
-            summary = read_summary(folder)
-            if summary and summary.get("predictions_dir") == str(Path(predictions).resolve()):
-                return summary
-    return None
+        return read_summary(run_output(run_dir, tag, checkpoint))
+    return evaluate_predictions(predictions, data, output) if predictions and data else None
 
 
-def _predictions(method: Method, gopro: PairedBenchmark) -> Callable:
+def _predictions(method: Method, gopro: TestData) -> Callable:
     from srn_tf.evaluation.predictions import find_predictions
-    from srn_tf.evaluation.scoring import run_output
-    from srn_tf.evaluation.sources import prediction_path
+    from srn_tf.evaluation.scoring import prediction_path, run_output
 
-    if method.run_dir:
-        return partial(prediction_path, run_output(method.run_dir, gopro.tag, CHECKPOINT.value))
+    if method.run:
+        output = run_output(method.run, gopro.tag, flags.FLAGS.checkpoint)
+        return partial(prediction_path, output)
     paths = find_predictions(method.predictions, gopro)
     return lambda image: paths[image.name]
-
-
-def _write_tables(summaries: dict[str, tuple], output: Path) -> str:
-    from experiments.tables import write_tables
-
-    measured = {label: _cells(*pair) for label, pair in summaries.items()}
-    rows = [(label, *cells) for label, cells in {**PUBLISHED, **measured}.items()]
-    return write_tables(output, "table2", ("method", *COLUMNS), rows, _caption(summaries))
 
 
 def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:
@@ -215,24 +150,56 @@ def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _caption(summaries: dict[str, tuple]) -> str:
-    """What the measured rows are: the published ones are always of the whole benchmarks."""
-    lines = ["Published: Table 2 of the paper (GoPro, 1111 test images, `blur`; a Titan X)."]
-    for label, (gopro, kohler) in summaries.items():
-        parts = []
-        if gopro:
-            data = Path(gopro["data_dir"]).name
-            parts.append(f"{gopro['images']} images of {data} ({gopro['blur_subset']})")
-            if gopro["device"]:
-                parts.append(f"timed on {gopro['device']}")
-        if kohler:
-            parts.append(f"{kohler['images']} images of Koehler's benchmark")
-        made_by = (gopro or kohler or {}).get("variant")
-        if made_by:
-            parts.insert(0, f"{made_by} at step {(gopro or kohler)['step']}")
-        lines.append(f"{label}: {', '.join(parts) or 'not evaluated'}.")
-    return "\n".join(lines)
+def _line(label: str, gopro: dict | None, kohler: dict | None) -> str:
+    """What a measured row is: the published ones are always of the whole test sets."""
+    parts, made_by = [], gopro or kohler
+    if made_by.get("variant"):
+        parts.append(f"{made_by['variant']} at step {made_by['step']}")
+    if gopro:
+        data = Path(gopro["data_dir"]).name
+        parts.append(f"{gopro['images']} images of {data} ({gopro['blur_subset']})")
+        if gopro["device"]:
+            parts.append(f"timed on {gopro['device']}")
+    if kohler:
+        parts.append(f"{kohler['images']} images of Koehler's benchmark")
+    return f"{label}: {', '.join(parts)}."
+
+
+def define_flags() -> None:
+    """Defines the flags of this experiment."""
+    methods, data, output = "Methods (each may be repeated)", "Data", "Output"
+    define("run", tuple, [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone.", group=methods)
+    about = "LABEL=DIR: predictions for the test images of "
+    define("predictions", tuple, [], f"{about}--data_dir.", group=methods)
+    define("kohler_predictions", tuple, [], f"{about}--kohler_dir.", group=methods)
+    define(
+        "checkpoint",
+        str,
+        "latest",
+        "Which checkpoint of the run folders.",
+        group=methods,
+        choices=("latest", "best"),
+    )
+    define("data_dir", Path, None, "Folder (or list file) of image pairs, GoPro.", group=data)
+    define("kohler_dir", Path, None, "Folder of Koehler's benchmark.", group=data)
+    define(
+        "blur_subset",
+        str,
+        "blur",
+        "Which blurred images of GoPro.",
+        group=data,
+        choices=BLUR_SUBSETS,
+    )
+    define("output", Path, "results/comparison", "Folder to write.", group=output)
+    define(
+        "images",
+        list,
+        None,
+        "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
+        group=output,
+    )
 
 
 if __name__ == "__main__":
+    define_flags()
     run(main)

@@ -39,7 +39,7 @@ Example = tuple[np.ndarray, np.ndarray]  # blurred and sharp, uint8 [H, W, 3]
 
 def main() -> None:
     """Renders, deblurs and scores, and writes the table and the picture."""
-    from experiments.tables import write_tables
+    from experiments.report import write_tables
     from srn_tf.common.progress import progress
     from srn_tf.inference import Deblurrer
     from srn_tf.media.images import write_image

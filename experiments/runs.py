@@ -20,12 +20,10 @@ from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
 
 if TYPE_CHECKING:
-    from srn_tf.evaluation.benchmarks import Benchmark
+    from srn_tf.evaluation.protocol import TestData
 
 DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
-BASE = get_variant("SR-EDRB3")
 # A run's own report would repeat the evaluation: three images are enough for it.
-_PRESET = "preset"
 DEFAULTS = {"validation_images": 3, "validate_every": 0}
 
 
@@ -34,7 +32,7 @@ def define_training_flags() -> None:
     define_options(TrainingConfig, without=("variant", "init_from"))
     define_options(RunOptions, without=("dry_run",), defaults=DEFAULTS)
     define(
-        _PRESET,
+        "preset",
         str,
         "paper",
         "Values of the flags that are not given.",
@@ -43,14 +41,27 @@ def define_training_flags() -> None:
     )
 
 
+def define_runs_flag(group: str) -> None:
+    """Defines --runs, for experiments that use the networks of the ablation."""
+    about = "Folder of the run folders, one for each network and recipe."
+    define("runs", Path, "results/ablation/runs", about, group=group)
+
+
+def test_data(config: TrainingConfig) -> TestData:
+    """The test split of the data that the networks are trained on."""
+    from srn_tf.evaluation.datasets import open_test_set
+
+    return open_test_set("gopro", config.data_dir, "test", config.blur_subset)
+
+
 def configure() -> tuple[TrainingConfig, RunOptions]:
     """What the command line asks for; the variant is SR-EDRB3, to be replaced.
 
     Raises:
       InputError: a value is missing, or the data cannot be used.
     """
-    values = {**DEFAULTS, **given(TrainingConfig, RunOptions), "variant": BASE}
-    preset = flags.FLAGS[_PRESET].value
+    values = {**DEFAULTS, **given(TrainingConfig, RunOptions), "variant": get_variant("SR-EDRB3")}
+    preset = flags.FLAGS.preset
     if preset == "demo":
         print(DEMO_NOTICE)
         values.setdefault("decay_steps", values.get("max_steps", DEMO_STEPS))
@@ -70,9 +81,9 @@ def train_and_evaluate(
     config: TrainingConfig,
     options: RunOptions,
     run_dir: Path,
-    benchmark: Benchmark,
+    data: TestData,
 ) -> dict:
-    """Trains `variant`, or goes on, or leaves a finished run as it is; then scores its weights.
+    """Trains `variant`, resumes, or leaves a finished run as it is; then scores its weights.
 
     Returns:
       The content of the evaluation's summary.json.
@@ -89,6 +100,6 @@ def train_and_evaluate(
         raise InputError(f"{error} (the ablation's --output, the others' --runs)") from None
     train(config, options, run_dir)
     keras.mixed_precision.set_global_policy("float32")  # whatever the training used
-    summary = evaluate_run(run_dir, benchmark)
+    summary = evaluate_run(run_dir, data)
     keras.backend.clear_session()
     return summary

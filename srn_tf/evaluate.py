@@ -5,27 +5,24 @@
         --data_dir=.../GOPRO_Large
     python -m srn_tf.evaluate --run_dir=runs/SRN --benchmark=kohler \\
         --data_dir=.../Koehler
+    python -m srn_tf.evaluate --check --benchmark=hide --data_dir=.../HIDE
 
 Writes the predictions as PNG, results.csv (one row per image, the last is the mean), the same for
-the blurred images as baseline.csv, means per sequence and summary.json. The same command goes on
-where an interrupted one stopped.
+the blurred images as baseline.csv, means per sequence and summary.json. The same command resumes
+an interrupted evaluation. With --check it only checks the download of a test set.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.common.start import start_tensorflow
-from srn_tf.evaluation.names import BENCHMARKS, check_arguments, open_benchmark
+from srn_tf.evaluation.datasets import TEST_SETS, open_test_set
 from srn_tf.training.configuration import BLUR_SUBSETS
-
-if TYPE_CHECKING:
-    from srn_tf.evaluation.benchmarks import Benchmark
 
 _SCORED, _AGAINST, _OUTPUT = "What is scored (one of them)", "Against what", "Output"
 RUN_DIR = define("run_dir", Path, None, "Run folder with the weights.", group=_SCORED)
@@ -40,9 +37,9 @@ PREDICTIONS_DIR = define(
     "predictions_dir",
     Path,
     None,
-    "Folder of PNGs to score, in place of --run_dir, called SEQ/NNNNNN.png, SEQ/blur/NNNNNN.png or "
-    "SEQ_NNNNNN.png; for --benchmark=kohler Blurry1_1.png and so on, for hide the names of its "
-    "images, for realblur sceneNNN_blur_K.png.",
+    "Folder of PNGs to score, in place of --run_dir, called SEQUENCE/NAME.png, "
+    "SEQUENCE/blur/NAME.png or SEQUENCE_NAME.png after the blurred images, or NAME.png where no "
+    "two of these have the same name.",
     group=_SCORED,
 )
 CHECKPOINT = define(
@@ -65,9 +62,9 @@ BENCHMARK = define(
     "benchmark",
     str,
     "gopro",
-    "; ".join(f"{name}: {about}" for name, about in BENCHMARKS.items()) + ".",
+    "; ".join(f"{name}: {test_set.about}" for name, test_set in TEST_SETS.items()) + ".",
     group=_AGAINST,
-    choices=tuple(BENCHMARKS),
+    choices=tuple(TEST_SETS),
 )
 SPLIT = define(
     "split",
@@ -95,43 +92,45 @@ OUTPUT = define(
     "FOLDER being the name of the SavedModel or of the predictions.",
     group=_OUTPUT,
 )
+CHECK = define(
+    "check",
+    bool,
+    False,
+    "Score nothing: count the images of --benchmark in --data_dir, decode every file, and name "
+    "what is missing or damaged. For gopro this is about GOPRO_Large.",
+    group=_AGAINST,
+)
 
 
 def main() -> None:
-    """Evaluates what the flags name."""
-    sources = (RUN_DIR, SAVED_MODEL, PREDICTIONS_DIR)
-    if sum(flag.value is not None for flag in sources) != 1:
+    """Evaluates, or checks, what the flags name."""
+    sources = [flag for flag in (RUN_DIR, SAVED_MODEL, PREDICTIONS_DIR) if flag.value is not None]
+    name, data_dir = BENCHMARK.value, DATA_DIR.value
+    if CHECK.value:
+        from srn_tf.evaluation.checking import check
+
+        given = [flag for flag in (CHECKPOINT, SPLIT, BLUR_SUBSET, OUTPUT) if flag.present]
+        if sources + given:
+            raise InputError(f"--check does not go with --{(sources + given)[0].name}")
+        check(name, data_dir)
+        return
+    if len(sources) != 1:
         raise InputError("pass one of --run_dir, --saved_model and --predictions_dir")
     if CHECKPOINT.present and RUN_DIR.value is None:
         raise InputError("--checkpoint needs --run_dir")
-    check_arguments(BENCHMARK.value, *_arguments())
     start_tensorflow()
-    from srn_tf.evaluation.scoring import (
-        evaluate_predictions,
-        evaluate_run,
-        evaluate_saved_model,
-    )
+    from srn_tf.evaluation import scoring
 
-    if RUN_DIR.value is not None:
-        evaluate_run(RUN_DIR.value, _benchmark(), OUTPUT.value, CHECKPOINT.value)
-    elif SAVED_MODEL.value is not None:
-        evaluate_saved_model(SAVED_MODEL.value, _benchmark(), OUTPUT.value)
-    else:
-        evaluate_predictions(PREDICTIONS_DIR.value, _benchmark(), OUTPUT.value)
-
-
-def _arguments() -> tuple[str | None, str | None]:
     split, subset = (flag.value if flag.present else None for flag in (SPLIT, BLUR_SUBSET))
-    return split, subset
-
-
-def _benchmark() -> Benchmark:
-    split, subset = _arguments()
-    if BENCHMARK.value == "gopro" and subset is None and RUN_DIR.value is not None:
-        from srn_tf.evaluation.scoring import trained_subset
-
-        subset = trained_subset(RUN_DIR.value)
-    return open_benchmark(BENCHMARK.value, DATA_DIR.value, split, subset)
+    if name == "gopro" and subset is None and RUN_DIR.value is not None:
+        subset = scoring.trained_subset(RUN_DIR.value)
+    data = open_test_set(name, data_dir, split, subset)
+    if RUN_DIR.value is not None:
+        scoring.evaluate_run(RUN_DIR.value, data, OUTPUT.value, CHECKPOINT.value)
+    elif SAVED_MODEL.value is not None:
+        scoring.evaluate_saved_model(SAVED_MODEL.value, data, OUTPUT.value)
+    else:
+        scoring.evaluate_predictions(PREDICTIONS_DIR.value, data, OUTPUT.value)
 
 
 script = partial(run, main)  # srn-evaluate

@@ -26,11 +26,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "order": ["steps_per_epoch"],
         "pairs": [
             "Pair",
-            "PairFiles",
             "digests",
             "find_pairs",
             "fingerprint",
             "hold_out",
+            "listed_pairs",
+            "normal_form",
             "sized_pairs",
         ],
         "pipeline": ["TrainingBatches"],

@@ -11,6 +11,8 @@ Layouts, all found by themselves (`SPLIT` is train or test; any format that
 
 The paths of a list are relative to its folder, or to `train/` or `training_set/` beside it, or to
 `train/` beside its folder. Names that start with a dot, and files that are no images, are ignored.
+Names that differ only in Unicode's normal form are the same: macOS writes an accented letter as
+two code points, most others as one.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ import itertools
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import read_text, reading
@@ -50,13 +52,8 @@ class Pair:
     size: tuple[int, int]
 
 
-class PairFiles(NamedTuple):
-    """A pair before its files are looked into; the fields are those of `Pair`."""
-
-    name: str
-    sequence: str
-    blurred: Path
-    sharp: Path
+# A pair before its files are looked into: name, sequence, blurred, sharp.
+Files = tuple[str, str, Path, Path]
 
 
 def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur") -> list[Pair]:
@@ -84,16 +81,16 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
     return pairs
 
 
-def sized_pairs(files: Iterable[PairFiles]) -> list[Pair]:
-    """Pairs with the size of their images, sorted by name.
+def sized_pairs(files: Iterable[Files]) -> list[Pair]:
+    """Pairs with the size of their images, sorted by name, from (name, sequence, blurred, sharp).
 
     Raises:
       InputError: the two of a pair differ in size, a name occurs twice, or a file is no image.
     """
     files = sorted(files)
-    for one, other in zip(files, files[1:]):
-        if one.name == other.name:
-            raise InputError(f"{one.blurred} and {other.blurred} are both called {one.name!r}")
+    for (name, _, one, _), (other_name, _, other, _) in zip(files, files[1:]):
+        if name == other_name:
+            raise InputError(f"{one} and {other} are both called {name!r}")
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_sized, files))
 
@@ -119,7 +116,7 @@ def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]
             )
         chosen = {sequences[(2 * i + 1) * len(sequences) // (2 * count)] for i in range(count)}
     else:
-        chosen = set(wanted.split(","))
+        chosen = set(normal_form(wanted).split(","))
         unknown = sorted(chosen - set(sequences))
         if unknown or len(chosen) == len(sequences):
             raise InputError(
@@ -128,6 +125,11 @@ def hold_out(pairs: Sequence[Pair], wanted: str) -> tuple[list[Pair], list[Pair]
             )
     kept = [pair for pair in pairs if pair.sequence not in chosen]
     return kept, [pair for pair in pairs if pair.sequence in chosen]
+
+
+def normal_form(name: str) -> str:
+    """A name in the form in which names are compared: NFC, an accented letter in one code point."""
+    return unicodedata.normalize("NFC", name)
 
 
 def fingerprint(name: str, size: tuple[int, int], files: Iterable[Path]) -> list:
@@ -151,12 +153,13 @@ def digests(pairs: Sequence[Pair]) -> dict[str, str]:
     return found
 
 
-def _sized(files: PairFiles) -> Pair:
-    size, other = image_size(files.blurred), image_size(files.sharp)
+def _sized(files: Files) -> Pair:
+    _, _, blurred, sharp = files
+    size, other = image_size(blurred), image_size(sharp)
     if size != other:
         raise InputError(
-            f"{files.blurred} is {size[1]}x{size[0]} pixels, "
-            f"but its partner {files.sharp} is {other[1]}x{other[0]}"
+            f"{blurred} is {size[1]}x{size[0]} pixels, "
+            f"but its partner {sharp} is {other[1]}x{other[0]}"
         )
     return Pair(*files, size)
 
@@ -171,11 +174,11 @@ def _split_folder(data_dir: Path, split: str) -> Path:
     return data_dir
 
 
-def _in_folders(root: Path, blur_subset: str) -> Iterator[PairFiles]:
+def _in_folders(root: Path, blur_subset: str) -> Iterator[Files]:
     folders = _pair_folders(root, blur_subset)
     if folders:
         for stem, blurred, sharp in _partners(*folders):
-            yield PairFiles(stem, _sequence_of(stem), blurred, sharp)
+            yield stem, _sequence_of(stem), blurred, sharp
         return
     for sequence in _visible(root):
         if not sequence.is_dir():
@@ -185,8 +188,9 @@ def _in_folders(root: Path, blur_subset: str) -> Iterator[PairFiles]:
             raise InputError(
                 f"{sequence} holds neither {blur_subset}/ and sharp/ nor input/, target/"
             )
+        name = normal_form(sequence.name)
         for stem, blurred, sharp in _partners(*folders):
-            yield PairFiles(f"{sequence.name}/{stem}", sequence.name, blurred, sharp)
+            yield f"{name}/{stem}", name, blurred, sharp
 
 
 def _pair_folders(folder: Path, blur_subset: str) -> tuple[Path, Path] | None:
@@ -214,9 +218,10 @@ def _partners(blurred_folder: Path, sharp_folder: Path) -> Iterator[tuple[str, P
 def _images(folder: Path) -> dict[str, Path]:
     images: dict[str, Path] = {}
     for path in filter(is_image, _visible(folder)):
-        if path.stem in images:
-            raise InputError(f"{images[path.stem]} and {path} have the same name: keep one")
-        images[path.stem] = path
+        stem = normal_form(path.stem)
+        if stem in images:
+            raise InputError(f"{images[stem]} and {path} have the same name: keep one")
+        images[stem] = path
     return images
 
 
@@ -230,13 +235,13 @@ def _sequence_of(stem: str) -> str:
     return match[1] if match else ""
 
 
-def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
-    entries = list(_entries(list_file))
+def _listed(list_file: Path, blur_subset: str) -> Iterator[Files]:
+    entries = list(listed_pairs(list_file))
     if not entries:
         return
     folder = list_file.absolute().parent
     roots = (folder, folder / "train", folder / "training_set", folder.parent / "train")
-    root = next((root for root in roots if (root / entries[0][0]).is_file()), None)
+    root = next((root for root in roots if _on_disk(root, entries[0][0]).is_file()), None)
     if root is None:
         places = ", ".join(map(str, roots))
         raise InputError(f"{list_file}: {entries[0][0]} is in none of the folders {places}")
@@ -260,12 +265,28 @@ def _listed(list_file: Path, blur_subset: str) -> Iterator[PairFiles]:
         folders = [part for part in folders if part not in (blurred.anchor, "..")]
         own = blurred.parent.parts[shared:]
         folders += [part for part in own if part not in ("..", "blur", "blur_gamma", "input")]
-        sequence = "/".join(folders)
-        name = "/".join([*folders, blurred.stem])
-        yield PairFiles(name, sequence or _sequence_of(name), root / blurred, root / sharp)
+        sequence = normal_form("/".join(folders))
+        name = normal_form("/".join([*folders, blurred.stem]))
+        files = _on_disk(root, blurred), _on_disk(root, sharp)
+        yield name, sequence or _sequence_of(name), *files
 
 
-def _entries(list_file: Path) -> Iterator[tuple[Path, Path]]:
+def _on_disk(folder: Path, path: Path) -> Path:
+    """`folder / path`, each part in the normal form in which it is there."""
+    place = folder
+    for part in path.parts:
+        spellings = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+        there = (place / spelling for spelling in spellings if (place / spelling).exists())
+        place = next(there, place / part)
+    return place
+
+
+def listed_pairs(list_file: Path) -> Iterator[tuple[Path, Path]]:
+    """The sharp and the blurred path of each line of a list.
+
+    Raises:
+      InputError: it is no text, or a line does not hold two paths, the sharp one first.
+    """
     try:
         lines = read_text(list_file).splitlines()
     except InputError as error:

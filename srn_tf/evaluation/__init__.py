@@ -2,16 +2,12 @@
 
 metrics.py       PSNR, the SSIMs, Köhler's PSNR and MSSIM: uint8 arrays in, numbers out
 registration.py  RealBlur's PSNR and SSIM, after registration
-names.py         the benchmarks by name
-benchmarks.py    what a benchmark is; paired test images such as GoPro's
+protocol.py      how a test set is found on the disk and scored
 kohler.py        Köhler's benchmark
-hide.py          HIDE
-realblur.py      RealBlur-J and -R
-reds.py          REDS
+datasets.py      the table of test sets: GoPro, Köhler, HIDE, RealBlur, REDS
+checking.py      checks a download of one
 predictions.py   finds anybody's predictions in a folder
-sources.py       what makes predictions: a network, or such a folder
-scoring.py       scores a source on a benchmark, resumes
-score_log.py     what an interrupted evaluation has done already
+scoring.py       scores a network, or such a folder, on a test set; resumes
 results.py       results.csv, summary.json and the tables
 """
 

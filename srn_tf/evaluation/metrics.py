@@ -65,7 +65,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
     Takes two uint8 `[H, W, 3]` images of any one size. Identical images give infinity.
     """
-    _check_images(a, b)
+    check_images(a, b)
     return _psnr(a.astype(np.float64), b.astype(np.float64))
 
 
@@ -75,7 +75,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     Gaussian window of 11x11, sigma 1.5, only where it lies wholly inside the image: equal to
     `tf.image.ssim(a, b, max_val=255)`. Takes two uint8 `[H, W, 3]` images with sides >= 11.
     """
-    _check_images(a, b, smallest=_WINDOW)
+    check_images(a, b, smallest=_WINDOW)
     return _ssim_per_channel(_local_moments(a, b))
 
 
@@ -85,13 +85,13 @@ def ssim_matlab(a: np.ndarray, b: np.ndarray) -> float:
     The image is a volume H x W x 3: Gaussian window of 11x11x11, sigma 1.5, edges replicated on all
     three axes, averaged over the whole volume. Takes two uint8 `[H, W, 3]` images of any one size.
     """
-    _check_images(a, b)
+    check_images(a, b)
     return _ssim_of_volume(_local_moments(a, b))
 
 
 def scores(a: np.ndarray, b: np.ndarray) -> Scores:
     """`psnr`, `ssim_matlab` and `ssim` of one pair, sharing the filtering of the two SSIMs."""
-    _check_images(a, b, smallest=_WINDOW)
+    check_images(a, b, smallest=_WINDOW)
     moments = _local_moments(a, b)
     return Scores(psnr(a, b), _ssim_of_volume(moments), _ssim_per_channel(moments))
 
@@ -112,7 +112,7 @@ def ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
     Raises:
       InputError: another dtype, shape or size.
     """
-    _check_planes(x, y)
+    _check((x, y), np.float64, (), "float64 planes [H, W]", _MS_SSIM_SMALLEST)
     product = 1.0
     for scale, weight in enumerate(_SCALE_WEIGHTS):
         if scale:
@@ -144,7 +144,7 @@ def kohler_scores(
     Raises:
       InputError: another dtype, shape or size, no frames, or a black image.
     """
-    _check_images(deblurred, smallest=_MS_SSIM_SMALLEST)
+    check_images(deblurred, smallest=_MS_SSIM_SMALLEST)
     z = deblurred.astype(np.float64)
     energy = np.vdot(z, z)
     if energy == 0:
@@ -153,7 +153,7 @@ def kohler_scores(
     z_spectrum = scipy.fft.rfft2(z.mean(axis=2))
     psnrs, mssims = [], []
     for frame in ground_truth_frames:
-        _check_images(deblurred, frame)
+        check_images(deblurred, frame)
         x = frame.astype(np.float64, order="C")
         alpha = np.vdot(x, z) / energy
         # Scaling by alpha does not move the peak: one spectrum of z serves all frames.
@@ -183,32 +183,40 @@ def _inside(image: np.ndarray) -> np.ndarray:
     return image[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
-def _local_moments(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+def _local_moments(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
     """E[x], E[y], E[x^2 + y^2] and E[xy] under the in-plane window, each `[H, W, 3]`."""
-    x, y = a.astype(np.float64), b.astype(np.float64)
+    x, y = x.astype(np.float64), y.astype(np.float64)
     return [_smoothed(image) for image in (x, y, x * x + y * y, x * y)]
 
 
+def ssim_map(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Wang's SSIM of each pixel and channel of two float64 images `[H, W, 3]` in [0, 255].
+
+    Values nearer to the border than 5 pixels are of a window that repeats the border.
+    """
+    return _ssim(*_local_moments(x, y))
+
+
 def _ssim_per_channel(moments: list[np.ndarray]) -> float:
-    return _mean_ssim(*(_inside(moment) for moment in moments))
+    return float(np.mean(_ssim(*(_inside(moment) for moment in moments))))
 
 
 def _ssim_of_volume(moments: list[np.ndarray]) -> float:
     # The third pass of the separable window: row c holds the weights of the channels in output c.
     taps = cv2.getGaussianKernel(_WINDOW, 1.5)
     mixing = cv2.filter2D(np.eye(3), cv2.CV_64F, taps, borderType=cv2.BORDER_REPLICATE)
-    return _mean_ssim(*(cv2.transform(moment, mixing) for moment in moments))
+    return float(np.mean(_ssim(*(cv2.transform(moment, mixing) for moment in moments))))
 
 
-def _mean_ssim(
+def _ssim(
     mean_x: np.ndarray, mean_y: np.ndarray, mean_squares: np.ndarray, mean_xy: np.ndarray
-) -> float:
+) -> np.ndarray:
     """Wang's SSIM, which needs the two variances only as their sum."""
     product = mean_x * mean_y
     squares = mean_x * mean_x + mean_y * mean_y
     numerator = (2 * product + _C1) * (2 * (mean_xy - product) + _C2)
     denominator = (squares + _C1) * (mean_squares - squares + _C2)
-    return float(np.mean(numerator / denominator))
+    return numerator / denominator
 
 
 def _ssim_components(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
@@ -257,36 +265,21 @@ def _overlapping(
     return masked, moved
 
 
-def _check_images(*images: np.ndarray, smallest: int = 1) -> None:
-    received = " and ".join(_described(image) for image in images)
-    for image in images:
-        if not _is_array(image, np.uint8, 3) or image.shape[2] != 3:
-            raise InputError(f"a metric takes uint8 images [H, W, 3]. Received: {received}")
-    _check_sizes(images, smallest, received)
+def check_images(*images: np.ndarray, smallest: int = 1) -> None:
+    """Raises InputError unless these are uint8 `[H, W, 3]` of one size with sides >= `smallest`."""
+    _check(images, np.uint8, (3,), "uint8 images [H, W, 3]", smallest)
 
 
-def _check_planes(*planes: np.ndarray) -> None:
-    received = " and ".join(_described(plane) for plane in planes)
-    if not all(_is_array(plane, np.float64, 2) for plane in planes):
-        raise InputError(f"ms_ssim takes float64 planes [H, W]. Received: {received}")
-    _check_sizes(planes, _MS_SSIM_SMALLEST, received)
-
-
-def _check_sizes(images: tuple[np.ndarray, ...], smallest: int, received: str) -> None:
-    if len({image.shape for image in images}) > 1:
+def _check(arrays: tuple, dtype: type, channels: tuple, wanted: str, smallest: int) -> None:
+    kinds = [(getattr(array, "dtype", type(array)), np.shape(array)) for array in arrays]
+    received = " and ".join(f"{kind} {list(shape)}" for kind, shape in kinds)
+    for kind, shape in kinds:
+        if kind != dtype or len(shape) != 2 + len(channels) or shape[2:] != channels:
+            raise InputError(f"a metric takes {wanted}. Received: {received}")
+    if len({array.shape for array in arrays}) > 1:
         raise InputError(f"a metric takes two images of one size. Received: {received}")
-    if min(images[0].shape[:2]) < smallest:
+    if min(arrays[0].shape[:2]) < smallest:
         raise InputError(
             f"this metric needs images of at least {smallest}x{smallest} pixels. "
             f"Received: {received}"
         )
-
-
-def _is_array(value: object, dtype: type, ndim: int) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == dtype and value.ndim == ndim
-
-
-def _described(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {list(value.shape)}"
-    return type(value).__name__

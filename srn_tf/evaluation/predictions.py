@@ -1,59 +1,64 @@
-"""Finds the predictions of a benchmark in a folder that anybody filled."""
+"""Finds the predictions for a test set in a folder that anybody filled."""
 
 from __future__ import annotations
 
+import collections
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from srn_tf.common.errors import InputError, named
 from srn_tf.common.folders import files_below
-from srn_tf.evaluation.benchmarks import Benchmark
-from srn_tf.media.images import image_size, is_image
+from srn_tf.data import normal_form
+from srn_tf.evaluation.protocol import TestData
+from srn_tf.media.images import image_size
 
 
-def find_predictions(folder: str | os.PathLike, benchmark: Benchmark) -> dict[str, Path]:
+def find_predictions(folder: str | os.PathLike, data: TestData) -> dict[str, Path]:
     """The deblurred images in a folder, by the name of the blurred one.
+
+    That of SEQUENCE/NAME is called SEQUENCE/NAME.png, SEQUENCE_NAME.png or SEQUENCE/blur/NAME.png,
+    or NAME.png where no two images of the test set are called so. Other files do not matter.
 
     Raises:
       InputError: a prediction is missing, there twice or of another size than its blurred image,
-        an image belongs to none of the benchmark, or a folder is unreadable. The message names it.
+        or a folder is unreadable. The message names it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder of predictions")
+    layout_folder = data.about.get("blur_subset", "blur")
+    found = collections.defaultdict(list)
+    for path in files_below(folder):
+        if path.suffix == ".png":
+            *above, name = path.relative_to(folder).with_suffix("").parts
+            without = [part for part in above if part != layout_folder]
+            for key in {"_".join([*parts, name]) for parts in (above, without)}:
+                found[normal_form(key)].append(path)
+    stems = collections.Counter(Path(image.name).name for image in data.images)
     predictions, missing = {}, []
-    for image in benchmark.images:
-        there = [folder / place for place in benchmark.places(image) if (folder / place).exists()]
-        if not there:
-            missing.append(image.name)
-        # The blurred images themselves may be scored; a sequence has several folders of images.
-        elif len(there) > 1 and not all(benchmark.ignores(path, set()) for path in there):
-            names = " and ".join(path.relative_to(folder).as_posix() for path in there)
+    for image in data.images:
+        keys = {image.name.replace("/", "_")}
+        keys |= {stem for stem in [Path(image.name).name] if stems[stem] == 1}
+        there = [path for key in keys for path in found[key]]
+        if len(there) > 1:
+            names = " and ".join(sorted(path.relative_to(folder).as_posix() for path in there))
             raise InputError(f"{folder} has two predictions of {image.name}: {names}")
-        else:
-            predictions[image.name] = there[0]
-    _check_rest(folder, benchmark, set(predictions.values()))
+        predictions.update((image.name, path) for path in there)
+        missing += [image.name] * (not there)
     if missing:
+        example = missing[0]
         raise InputError(
-            f"{folder} has no prediction of {named(missing)}; "
-            f"predictions are called {benchmark.layouts}"
+            f"{folder} has no prediction of {named(missing)}: predictions are called like "
+            f"{example}.png" + f" or {example.replace('/', '_')}.png" * ("/" in example)
         )
     with ThreadPoolExecutor() as pool:
-        sizes = pool.map(image_size, predictions.values())
-        for image, size in zip(benchmark.images, sizes):
-            if size != image.size:
+        for path, image, size in zip(
+            predictions.values(), data.images, pool.map(image_size, predictions.values())
+        ):
+            height, width = data.sizes[image.name]
+            if size != (height, width):
                 raise InputError(
-                    f"{predictions[image.name]} is {size[1]}x{size[0]} pixels, "
-                    f"{image.blurred} is {image.size[1]}x{image.size[0]}"
+                    f"{path} is {size[1]}x{size[0]} pixels, {image.blurred} is {width}x{height}"
                 )
     return predictions
-
-
-def _check_rest(folder: Path, benchmark: Benchmark, used: set[Path]) -> None:
-    for path in files_below(folder):
-        if path not in used and is_image(path) and not benchmark.ignores(path, used):
-            raise InputError(
-                f"{path} is the prediction of no image of {benchmark.about['data_dir']}: "
-                f"predictions are called {benchmark.layouts}"
-            )

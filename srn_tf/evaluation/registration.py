@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from srn_tf.common.errors import InputError
+from srn_tf.evaluation.metrics import check_images, ssim_map
 
 _ITERATIONS = 100
 _ECC_FILTER = 5  # pixels, of the Gaussian filter before registration
@@ -43,16 +44,7 @@ def registered_scores(deblurred: np.ndarray, sharp: np.ndarray) -> RegisteredSco
     Raises:
       InputError: another dtype, shape or size, or a black image.
     """
-    for image in (deblurred, sharp):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError(
-                f"a metric takes uint8 images [H, W, 3]. Received: {image.dtype} {image.shape}"
-            )
-    if deblurred.shape != sharp.shape or min(sharp.shape[:2]) <= 2 * _BORDER:
-        raise InputError(
-            "registration needs two images of one size, at least 11x11 pixels. "
-            f"Received: {deblurred.shape} and {sharp.shape}"
-        )
+    check_images(deblurred, sharp, smallest=2 * _BORDER + 1)
     x, z = sharp / 255, deblurred / 255
     energy = np.vdot(z, z)
     if energy == 0:
@@ -96,16 +88,5 @@ def _inner(image: np.ndarray) -> np.ndarray:
 
 
 def _masked_ssim(x: np.ndarray, z: np.ndarray, mask: np.ndarray) -> float:
-    from skimage.metrics import structural_similarity  # takes a second to import
-
-    _, similarity = structural_similarity(
-        x,
-        z,
-        channel_axis=2,
-        gaussian_weights=True,
-        use_sample_covariance=False,
-        data_range=1.0,
-        full=True,
-    )
-    sums = _inner(similarity * mask).sum(axis=(0, 1))
+    sums = _inner(ssim_map(255 * x, 255 * z) * mask).sum(axis=(0, 1))
     return float(np.mean(sums / _inner(mask).sum(axis=(0, 1))))

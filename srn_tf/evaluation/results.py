@@ -8,8 +8,10 @@ summary.json   all means, and what was evaluated on what; of a run also on what 
                images are among the scored ("selected_on_and_scored": 0 is as it should be)
 
 In the rows of means, `sequence` tells what they are means of. `seconds` is the time of the network
-for one image, empty where the predictions were made elsewhere. An image that equals the truth has
-an infinite PSNR ("inf" in the tables, null in JSON): it is named, and a mean is over the others.
+for one image, while other threads score the images before it; it is empty where the prediction was
+made elsewhere or by an earlier, interrupted call, and the mean is over the others. An image that
+equals the truth has an infinite PSNR ("inf" in the tables, null in JSON): it is named, and a mean
+is over the others.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ import numpy as np
 
 from srn_tf.common.errors import InputError, named
 from srn_tf.common.files import read_text, write_json, write_text
-from srn_tf.evaluation.benchmarks import Benchmark
+from srn_tf.evaluation.protocol import TestData
 
-RESULTS, BASELINE, SEQUENCES, SUMMARY = FILES = (
+RESULTS, BASELINE, SEQUENCES, SUMMARY = (
     "results.csv",
     "baseline.csv",
     "sequences.md",
@@ -57,47 +59,44 @@ class Row(NamedTuple):
     seconds: float | None
 
 
-def write_results(output: Path, benchmark: Benchmark, rows: list[Row], about: dict) -> dict:
+def write_results(output: Path, data: TestData, rows: list[Row], about: dict) -> dict:
     """Writes all four files into `output` and prints the table.
 
     Args:
       output: folder.
-      benchmark: what the rows belong to.
-      rows: one for each image, in the order of the benchmark.
+      data: what the rows belong to.
+      rows: one for each image, in the order of the data.
       about: JSON types that tell what made the predictions, and on which device.
 
     Returns:
-      The content of summary.json.
+      The content of summary.json, which is written last.
     """
+    metrics = data.test_set.metrics
     sequences = {
-        name: _means(benchmark, [row for row in rows if row.sequence == name])
+        name: _means(metrics, [row for row in rows if row.sequence == name])
         for name in dict.fromkeys(row.sequence for row in rows)
     }
-    everything = _means(benchmark, rows)
-    summary = {
-        **benchmark.about,
-        **about,
-        **everything,
-        "sequences": sequences,
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": importlib.metadata.version("tensorflow"),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
+    means = _means(metrics, rows)
+    about = {**data.about, **about}
+    versions = {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")},
+        "opencv": cv2.__version__,
     }
-    _write_csv(output / RESULTS, benchmark, rows)
+    summary = {**about, **means, "sequences": sequences, "versions": versions}
+    remarks = []
+    for key, kind in (("identical", "predictions"), ("identical_blurred", "blurred images")):
+        if means[key]:
+            remarks.append(
+                f"{len(means[key])} {kind} equal the truth ({named(means[key])}): the mean PSNR is "
+                f"that of the other {len(rows) - len(means[key])} of {len(rows)}"
+            )
+    table = _sequence_table(metrics, {**sequences, "mean": means})
+    said = "; ".join(f"{key}: {value}" for key, value in about.items())
+    text = "\n".join([table, "", *remarks, *filter(None, [data.test_set.published]), said])
     blurred = [row._replace(scores=row.baseline, seconds=None) for row in rows]
-    _write_csv(output / BASELINE, benchmark, blurred)
-    text = "\n".join(
-        [
-            _sequence_table(benchmark, {**sequences, "mean": everything}),
-            "",
-            *_remarks(everything),
-            *filter(None, [benchmark.published]),
-            "; ".join(f"{key}: {value}" for key, value in {**benchmark.about, **about}.items()),
-        ]
-    )
+    for name, part in ((RESULTS, rows), (BASELINE, blurred)):
+        write_text(output / name, _csv(data, part))
     write_text(output / SEQUENCES, f"{text}\n")
     write_json(output / SUMMARY, summary)
     print(f"{text}\n{output}: written")
@@ -108,20 +107,15 @@ def read_summary(folder: str | Path) -> dict | None:
     """The content of summary.json in the folder of an evaluation; None when it has none.
 
     Raises:
-      InputError: the file is not readable, or is no summary.
+      InputError: the file cannot be read.
     """
     path = Path(folder) / SUMMARY
     if not path.exists():
         return None
     try:
-        summary = json.loads(read_text(path))
-        kinds = {"images": int, "mean": dict, "baseline": dict, "sequences": dict, "data_dir": str}
-        for field, kind in kinds.items():
-            if not isinstance(summary[field], kind):
-                raise TypeError(f"{field} is {summary[field]!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({error!r}): evaluate again") from None
-    return summary
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error}): evaluate again") from None
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -155,56 +149,44 @@ def number(metric: str, value: float | None) -> str:
     return f"{value:.2f}" if metric in ("psnr", "seconds") else f"{value:.4f}"
 
 
-def _means(benchmark: Benchmark, rows: list[Row]) -> dict:
-    """Means over the finite scores, and which images equal the truth."""
+def _means(metrics: Sequence[str], rows: list[Row]) -> dict:
+    """Means over the finite scores and known times, and which images equal the truth."""
     means = {"images": len(rows)}
     for key, kind in (("mean", "scores"), ("baseline", "baseline")):
         columns = zip(*(getattr(row, kind) for row in rows))
-        means[key] = {name: finite_mean(v)[0] for name, v in zip(benchmark.metrics, columns)}
+        means[key] = {name: finite_mean(column)[0] for name, column in zip(metrics, columns)}
         equal = [row.image for row in rows if math.inf in getattr(row, kind)]
         means["identical" if key == "mean" else "identical_blurred"] = equal
-    seconds = [row.seconds for row in rows]
-    means["mean"]["seconds"] = None if None in seconds else float(np.mean(seconds))
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    means["mean"]["seconds"] = float(np.mean(seconds)) if seconds else None
     return means
 
 
-def _remarks(means: dict) -> list[str]:
-    """What is to be said of infinite scores."""
-    remarks = []
-    for key, kind in (("identical", "predictions"), ("identical_blurred", "blurred images")):
-        if means[key]:
-            finite = means["images"] - len(means[key])
-            remarks.append(
-                f"{len(means[key])} {kind} equal the truth ({named(means[key])}): the mean PSNR is "
-                f"that of the other {finite} of {means['images']}"
-            )
-    return remarks
-
-
-def _write_csv(path: Path, benchmark: Benchmark, rows: list[Row]) -> None:
-    means = _means(benchmark, rows)
-    scored = f"{benchmark.tag}, {len(rows)} images"
+def _csv(data: TestData, rows: list[Row]) -> str:
+    metrics = data.test_set.metrics
+    means = _means(metrics, rows)
+    scored = f"{data.tag}, {len(rows)} images"
     if means["identical"]:
         scored += f", PSNR of {len(rows) - len(means['identical'])}"
-    mean = Row("mean", scored, list(means["mean"].values())[:-1], (), means["mean"]["seconds"])
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(["image", "sequence", *benchmark.metrics, "seconds"])
-    for row in [*rows, mean]:
-        values = [*row.scores, row.seconds]
-        numbers = ["" if value is None else f"{value:.6f}" for value in values]
-        table.writerow([row.image, row.sequence, *numbers])
-    write_text(path, text.getvalue())
+    table.writerow(["image", "sequence", *metrics, "seconds"])
+    mean = ("mean", scored, *means["mean"].values())
+    for name, sequence, *values in (
+        *((row.image, row.sequence, *row.scores, row.seconds) for row in rows),
+        mean,
+    ):
+        table.writerow([name, sequence, *("" if v is None else f"{v:.6f}" for v in values)])
+    return text.getvalue()
 
 
-def _sequence_table(benchmark: Benchmark, means: dict[str, dict]) -> str:
-    header = ["sequence", "images"]
-    header += [TITLES[name] for name in (*benchmark.metrics, "seconds")]
-    header += [f"blurred {TITLES[name]}" for name in benchmark.metrics]
+def _sequence_table(metrics: Sequence[str], means: dict[str, dict]) -> str:
+    header = ["sequence", "images", *(TITLES[name] for name in (*metrics, "seconds"))]
+    header += [f"blurred {TITLES[name]}" for name in metrics]
     rows = []
     for sequence, group in means.items():
         row = [sequence or "(none)", str(group["images"])]
-        row += [number(name, group["mean"][name]) for name in (*benchmark.metrics, "seconds")]
-        row += [number(name, group["baseline"][name]) for name in benchmark.metrics]
+        row += [number(name, group["mean"][name]) for name in (*metrics, "seconds")]
+        row += [number(name, group["baseline"][name]) for name in metrics]
         rows.append(row)
     return markdown_table(header, rows)

@@ -1,56 +1,74 @@
-"""Scores a network, or a folder of anybody's predictions, on a benchmark.
+"""Scores a network, or a folder of anybody's predictions, on a test set.
 
-What is scored is the uint8 PNG that is saved. A folder of an evaluation holds
+What is scored is the uint8 image that is saved as PNG. A folder of an evaluation holds
 
+evaluation.json        what is evaluated on what
 predictions/NAME.png   what the network made (not where predictions were given)
-scores.jsonl           what was evaluated, then one line for each image as it is done
 results.csv, ...       see `srn_tf.evaluation.results`, written when all images are scored
 
-An evaluation that was interrupted goes on with the images that are not in scores.jsonl. A line
-there holds only for the prediction and the blurred image that it was made from (by their
-checksums), its scores only for the same ground truth (by size and time of the files), and all lines
-only for the same weights: with others the evaluation starts afresh. The evaluation of other data is
-never replaced, and no two processes evaluate into one folder.
+An evaluation that was interrupted resumes with the predictions that are there. With other weights
+it starts anew, the evaluation of other data is never replaced, and no two processes evaluate into
+one folder. While the network computes, other threads read the next images, write and score.
 """
 
 from __future__ import annotations
 
+import collections
 import hashlib
+import json
 import os
+import platform
 import re
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from srn_tf.common.errors import InputError
-from srn_tf.common.folders import locked
+import numpy as np
+import tensorflow as tf
+
+from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import read_text, remove, write_json
+from srn_tf.common.folders import joined_inside, locked
 from srn_tf.common.progress import progress
-from srn_tf.data import fingerprint
 from srn_tf.evaluation import results
-from srn_tf.evaluation.benchmarks import Benchmark, BenchmarkImage
-from srn_tf.evaluation.score_log import ScoreLog
-from srn_tf.evaluation.sources import Folder, Network, Source
+from srn_tf.evaluation.predictions import find_predictions
+from srn_tf.evaluation.protocol import TestData, TestImage
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.media.images import read_rgb
+from srn_tf.media.images import read_rgb, write_image
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 from srn_tf.weights.starter import is_starter
 
+STATE, PREDICTIONS = "evaluation.json", "predictions"
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
+T, U = TypeVar("T"), TypeVar("U")
+
+
+class _Loaded(NamedTuple):
+    """An image while it is evaluated; `deblurred` is None until the network has seen it."""
+
+    image: TestImage
+    path: Path
+    blurred: np.ndarray
+    deblurred: np.ndarray | None
+    seconds: float | None = None
 
 
 def evaluate_run(
     run_dir: str | Path,
-    benchmark: Benchmark,
+    data: TestData,
     output: str | Path | None = None,
     checkpoint: str = "latest",
 ) -> dict:
-    """Deblurs and scores a benchmark with the weights of a run folder.
+    """Deblurs and scores a test set with the weights of a run folder.
 
     Warns when the blur subset is another than the run was trained on.
 
     Args:
       run_dir: a run folder.
-      benchmark: what to score.
+      data: what to score.
       output: folder of the evaluation; None for `run_output`.
       checkpoint: "latest" or "best".
 
@@ -60,7 +78,7 @@ def evaluate_run(
     Raises:
       InputError: no run folder or checkpoint, an unreadable image, or an unusable `output`.
     """
-    trained_on = _warned_subset(run_dir, benchmark)
+    trained_on = _warned_subset(run_dir, data)
     model = load_model(run_dir, checkpoint)
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights()))
     about = {
@@ -69,17 +87,16 @@ def evaluate_run(
         "checkpoint": checkpoint,
         "step": model.restored_step,
         "trained_on": trained_on,
-        **_selection(run_dir, benchmark, checkpoint),
+        **_selection(run_dir, data, checkpoint),
     }
-    output = output or run_output(run_dir, benchmark.tag, checkpoint)
-    source = Network(Deblurrer(model), weights.hexdigest(), benchmark, about)
-    return evaluate(source, benchmark, output)
+    output = output or run_output(run_dir, data.tag, checkpoint)
+    return evaluate(data, output, about, weights.hexdigest(), Deblurrer(model))
 
 
 def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Path:
     """Where the evaluation of a run is by default: RUN_DIR/evaluation/test-blur-latest.
 
-    `tag` is that of the benchmark. The starter weights have no folder, see `other_output`.
+    `tag` is that of the data. The starter weights have no folder, see `other_output`.
     """
     if is_starter(run_dir):
         return other_output(run_dir, tag)
@@ -87,39 +104,50 @@ def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Pat
 
 
 def evaluate_saved_model(
-    folder: str | Path, benchmark: Benchmark, output: str | Path | None = None
+    folder: str | Path, data: TestData, output: str | Path | None = None
 ) -> dict:
     """As `evaluate_run`, with a SavedModel; `output` is by default that of `other_output`."""
     deblurrer = Deblurrer.from_saved_model(folder)
     weights = hashlib.sha256()
     for path in [Path(folder) / "saved_model.pb", *sorted(Path(folder).glob("variables/*"))]:
         weights.update(path.read_bytes())
-    output = output or other_output(folder, benchmark.tag)
     has_config = (Path(folder) / CONFIG).exists()
-    trained_on = _warned_subset(folder, benchmark) if has_config else None
+    trained_on = _warned_subset(folder, data) if has_config else None
     about = {"saved_model": str(folder), "trained_on": trained_on}
-    source = Network(deblurrer, weights.hexdigest(), benchmark, about)
-    return evaluate(source, benchmark, output)
+    output = output or other_output(folder, data.tag)
+    return evaluate(data, output, about, weights.hexdigest(), deblurrer)
 
 
 def evaluate_predictions(
-    folder: str | Path, benchmark: Benchmark, output: str | Path | None = None
+    folder: str | Path, data: TestData, output: str | Path | None = None
 ) -> dict:
     """Scores the PNGs in `folder`; `output` is by default that of `other_output`.
 
     Raises:
       InputError: as `srn_tf.evaluation.predictions.find_predictions`, and as `evaluate_run`.
     """
-    source = Folder(folder, benchmark)
-    return evaluate(source, benchmark, output or other_output(folder, benchmark.tag))
+    folder = Path(folder).resolve()
+    output = Path(output or other_output(folder, data.tag))
+    if (output / PREDICTIONS).resolve() in (folder, *folder.parents):
+        raise InputError(f"{output} is the evaluation that made {folder}: choose another --output")
+    found = find_predictions(folder, data)
+    stamps = [(path.stat().st_size, path.stat().st_mtime_ns) for path in found.values()]
+    made_by = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
+    return evaluate(data, output, {"predictions_dir": str(folder)}, made_by, predictions=found)
 
 
 def other_output(folder: str | Path, tag: str) -> Path:
-    """Where evaluations of other folders are by default: results/evaluation/FOLDER/test-blur.
-
-    `tag` is that of the benchmark.
-    """
+    """Where evaluations of other folders are by default: results/evaluation/FOLDER/test-blur."""
     return Path("results/evaluation") / Path(folder).resolve().name / tag
+
+
+def prediction_path(output: str | os.PathLike, image: TestImage) -> Path:
+    """Where an evaluation in the folder `output` keeps what the network made of `image`.
+
+    Raises:
+      InputError: that would be outside of `output`.
+    """
+    return joined_inside(Path(output) / PREDICTIONS, f"{image.name}.png")
 
 
 def trained_subset(run_dir: str | Path) -> str | None:
@@ -129,14 +157,11 @@ def trained_subset(run_dir: str | Path) -> str | None:
       InputError: `run_dir` is not a run folder.
     """
     config = read_config(run_dir)
-    subset = config.get("training", config).get("blur_subset")
-    if not isinstance(subset, (str, type(None))):
-        raise InputError(f"{Path(run_dir) / CONFIG}: blur_subset must be a text, not {subset!r}")
-    return subset
+    return config.get("training", config).get("blur_subset")
 
 
-def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
-    trained_on, subset = trained_subset(folder), benchmark.about.get("blur_subset")
+def _warned_subset(folder: str | Path, data: TestData) -> str | None:
+    trained_on, subset = trained_subset(folder), data.about.get("blur_subset")
     if trained_on and subset and trained_on != subset:
         print(
             f"warning: {folder} was trained on {trained_on!r} and is evaluated on {subset!r}",
@@ -145,36 +170,47 @@ def _warned_subset(folder: str | Path, benchmark: Benchmark) -> str | None:
     return trained_on
 
 
-def _selection(run_dir: str | Path, benchmark: Benchmark, checkpoint: str) -> dict:
+def _selection(run_dir: str | Path, data: TestData, checkpoint: str) -> dict:
     """On what the checkpoint was selected; warns when that is scored here as well."""
     if checkpoint != "best":
         return {"selected_on": "nothing"}
     selected_on = (read_config(run_dir).get("data") or {}).get("selected_on")
-    if not isinstance(selected_on, list):
+    if selected_on is None:
         return {"selected_on": "unknown"}
-    scored = [fingerprint(i.name, i.size, (i.blurred, *i.truth)) for i in benchmark.images]
-    known = list(map(_without_layout, scored))
-    shared = sum(_without_layout(image) in known for image in selected_on)
+
+    def known(fingerprint: list) -> list:  # of the name the last number: the rest is of folders
+        name, *sizes = fingerprint
+        return [re.findall(r"\d+", name)[-1:], *sizes]
+
+    scored = [known(fingerprint) for fingerprint in data.fingerprints]
+    shared = sum(known(fingerprint) in scored for fingerprint in selected_on)
     if shared:
         print(
             f"warning: {shared} of the images on which {run_dir} selected its best checkpoint are "
             "scored here: that flatters it",
             file=sys.stderr,
         )
-    return {
-        "selected_on": f"{len(selected_on)} held-out training images",
-        "selected_on_and_scored": shared,
-    }
+    selected = f"{len(selected_on)} held-out training images"
+    return {"selected_on": selected, "selected_on_and_scored": shared}
 
 
-def _without_layout(image: object) -> list:
-    """A fingerprint, of the name the last number alone: the rest depends on the folders."""
-    name, *sizes = image if isinstance(image, list) and image else [image]
-    return [re.findall(r"\d+", str(name))[-1:], *sizes]
-
-
-def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
+def evaluate(
+    data: TestData,
+    output: str | Path,
+    about: dict,
+    made_by: str,
+    deblur: Callable[[np.ndarray], np.ndarray] | None = None,
+    predictions: dict[str, Path] | None = None,
+) -> dict:
     """Makes what predictions are missing, scores them and writes the results into `output`.
+
+    Args:
+      data: what to score.
+      output: folder of the evaluation.
+      about: JSON types that say in result files what made the predictions.
+      made_by: a hash of it: with another one everything is made anew.
+      deblur: the network.
+      predictions: in its place, paths of predictions by the names of the images.
 
     Returns:
       The content of summary.json.
@@ -182,76 +218,130 @@ def evaluate(source: Source, benchmark: Benchmark, output: str | Path) -> dict:
     Raises:
       InputError: an unreadable image, or an `output` that is in use, or inside of the data, or
         holds something else.
+      RunError: what the network gives cannot be used.
     """
     output = Path(output)
-    _check_output(output, benchmark)
-    files = source.files(output)
+    _check_output(output, data)
+    paths = predictions or {i.name: prediction_path(output, i) for i in data.images}
+    subject = {**data.about, "predictions_dir": about.get("predictions_dir"), "data": data.digest}
+    del subject["data_dir"]
     with locked(output):
-        log = ScoreLog(output, benchmark, {**benchmark.identity, **source.identity})
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
-            scoring = _Scoring(benchmark, log, pool)
-            try:
-                for image, prediction in source.make(files, log):
-                    scoring.start(image, prediction)
-                scoring.wait()
-            finally:
-                pool.shutdown(cancel_futures=True)
-        records = [log.records[image.name] for image in benchmark.images]
-        rows = [
-            results.Row(
-                image.name,
-                image.sequence,
-                record["scores"],
-                record["baseline"],
-                record.get("seconds"),
-            )
-            for image, record in zip(benchmark.images, records)
-        ]
-        devices = dict.fromkeys(record.get("device") for record in records)
-        about = {**source.about, "device": " and ".join(filter(None, devices)) or None}
-        return results.write_results(output, benchmark, rows, about)
+        summary = _begin(output, {"subject": subject, "made_by": made_by})
+        if summary is None:
+            done = sum(path.exists() for path in paths.values())
+            if deblur and done:
+                print(f"{done} of {len(paths)} images are deblurred already")
+            rows = list(_rows(data, paths, deblur))
+            device = device_name() if deblur else None
+            summary = results.write_results(output, data, rows, {**about, "device": device})
+        else:
+            print((output / results.SEQUENCES).read_text(), end="")
+        return summary
 
 
-def _check_output(output: Path, benchmark: Benchmark) -> None:
-    data_dir, output = Path(benchmark.about["data_dir"]), output.resolve()
+def _check_output(output: Path, data: TestData) -> None:
+    data_dir, output = Path(data.about["data_dir"]), output.resolve()
     # A list file may name images anywhere: their own folders are closed to results then.
     folders = {data_dir} if data_dir.is_dir() else set()
-    folders |= {image.blurred.resolve().parent for image in benchmark.images}
+    folders |= {image.blurred.resolve().parent for image in data.images}
     if folders & {output, *output.parents}:
         raise InputError(f"{output} is inside of the data: choose another --output")
 
 
-class _Scoring:
-    """Scores predictions and blurred images in the threads of `pool`."""
-
-    def __init__(self, benchmark: Benchmark, log: ScoreLog, pool: ThreadPoolExecutor):
-        self.benchmark = benchmark
-        self.log = log
-        self.pool = pool
-        self.futures: dict[str, Future] = {}
-
-    def start(self, image: BenchmarkImage, prediction: Path) -> None:
-        """Puts an image into the queue, unless its scores are known."""
-        known = self.log.records[image.name] if self.log.holds(image, prediction) else {}
-        if known.get("truth") != self._truth(image):
-            self.futures[image.name] = self.pool.submit(self._score, image, prediction)
-
-    def wait(self) -> None:
-        """Returns when all are scored; raises what the first failure raised."""
-        done = as_completed(self.futures.values())
-        for future in progress(done, "scoring", len(self.futures)):
-            future.result()
-
-    def _score(self, image: BenchmarkImage, prediction: Path) -> None:
-        candidates = [read_rgb(prediction), read_rgb(image.blurred)]
+def _begin(output: Path, state: dict) -> dict | None:
+    """Makes `output` ready for an evaluation; the summary where it is finished already."""
+    known = (PREDICTIONS, results.RESULTS, results.BASELINE, results.SEQUENCES, results.SUMMARY)
+    if (output / STATE).exists():
         try:
-            scores, baseline = self.benchmark.score(image, candidates)
-        except InputError as error:
-            raise InputError(f"{prediction}: {error}") from None
-        truth = self._truth(image)
-        self.log.add(image, prediction, scores=scores, baseline=baseline, truth=truth)
+            before = json.loads(read_text(output / STATE))
+            is_ours = before["subject"] == state["subject"]
+        except (ValueError, LookupError, TypeError):
+            is_ours = False
+        if not is_ours:
+            raise InputError(
+                f"{output} holds the evaluation of something else: choose another --output"
+            )
+        if before == state:
+            return results.read_summary(output)
+        print(f"{output} was made with other weights or predictions: it is made anew")
+        for name in known:
+            remove(output / name)
+    for name in known:
+        if (output / name).exists():
+            raise InputError(
+                f"{output / name} was not made by an evaluation of this version: remove it or "
+                "choose another --output"
+            )
+    write_json(output / STATE, state)
+    return None
 
-    def _truth(self, image: BenchmarkImage) -> list[list[int]]:
-        """Tells the files that `image` is scored with from changed ones."""
-        files = (path.stat() for path in image.truth)
-        return [[file.st_size, file.st_mtime_ns] for file in files]
+
+def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> Iterator[results.Row]:
+    """The scores of all images in order; reading, computing and scoring take place at once."""
+    is_warm = False
+
+    def read(image: TestImage) -> _Loaded:
+        path = paths[image.name]
+        deblurred = read_rgb(path) if path.exists() or not deblur else None
+        return _Loaded(image, path, read_rgb(image.blurred), deblurred)
+
+    def computed(loaded: _Loaded) -> _Loaded:
+        nonlocal is_warm
+        if loaded.deblurred is not None:
+            return loaded
+        try:
+            if not is_warm:  # the first call traces the graph: no time to report
+                deblur(loaded.blurred)
+                is_warm = True
+            started = time.perf_counter()
+            deblurred = deblur(loaded.blurred)  # returns an array: the device has finished
+        except RunError as error:
+            raise RunError(f"{loaded.image.blurred}: {error}") from None
+        return loaded._replace(deblurred=deblurred, seconds=time.perf_counter() - started)
+
+    def scored(loaded: _Loaded) -> results.Row:
+        image, path, blurred, deblurred, seconds = loaded
+        if seconds is not None:
+            write_image(path, deblurred)
+        try:
+            scores, baseline = data.test_set.score(image, [deblurred, blurred])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        return results.Row(image.name, image.sequence, scores, baseline, seconds)
+
+    threads = min(os.cpu_count() or 1, _MOST_THREADS)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as scorer:
+        try:
+            loaded = _ahead(reader, read, data.images, 2)
+            rows = _ahead(scorer, scored, map(computed, loaded), threads)
+            yield from progress(rows, "evaluating", len(data.images))
+        finally:
+            for pool in (reader, scorer):
+                pool.shutdown(cancel_futures=True)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], ahead: int
+) -> Iterator[U]:
+    """`function(item)` for each item in order, while `pool` works at up to `ahead` later ones."""
+    waiting = collections.deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def device_name() -> str:
+    """The model of the GPU, or of the CPU and how many cores it has."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        model = next(names, model)
+    return f"{model}, {os.cpu_count()} cores"

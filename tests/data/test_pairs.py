@@ -1,6 +1,8 @@
 """Pairs are found by name in every layout; whatever does not fit is refused by its file's name."""
 
+import dataclasses
 import os
+import unicodedata
 
 import cv2
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from pair_folders import unreadable
 
 from srn_tf.common.errors import InputError
-from srn_tf.data import find_pairs
+from srn_tf.data import find_pairs, hold_out
 from srn_tf.media.images import write_image
 
 
@@ -83,6 +85,27 @@ def test_partners_may_have_different_formats(tmp_path):
     _write(tmp_path / "blur/a.jpg")
     _write(tmp_path / "sharp/a.png")
     assert _summary(find_pairs(tmp_path, "train"), tmp_path) == [("a", "blur/a.jpg", "sharp/a.png")]
+
+
+DECOMPOSED, COMPOSED = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFD", "NFC"))
+
+
+@pytest.mark.parametrize(("blurred", "sharp"), [(DECOMPOSED, COMPOSED), (COMPOSED, DECOMPOSED)])
+def test_names_may_differ_in_their_normal_form(tmp_path, blurred, sharp):
+    folder = tmp_path / "train" / sharp
+    _write(folder / f"blur/{blurred}.png")
+    _write(folder / f"sharp/{sharp}.png")
+    (pair,) = find_pairs(tmp_path, "train")
+    assert (pair.name, pair.sequence) == (f"{COMPOSED}/{COMPOSED}", COMPOSED)
+    assert hold_out([pair, dataclasses.replace(pair, sequence="b")], sharp)[1] == [pair]
+    (tmp_path / "list.txt").write_text(
+        f"train/{blurred}/sharp/{blurred}.png train/{blurred}/blur/{sharp}.png"
+    )
+    (listed,) = find_pairs(tmp_path / "list.txt", "train")
+    assert (listed.blurred, listed.sharp) == (pair.blurred, pair.sharp)
+    _write(folder / f"blur/{sharp}.png")
+    with pytest.raises(InputError, match="have the same name"):
+        find_pairs(tmp_path, "train")
 
 
 @pytest.mark.parametrize(

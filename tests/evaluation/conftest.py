@@ -4,18 +4,22 @@ import pytest
 from networks import lively_model, write_run
 from scored_images import NAMES, pixels, place
 
-from srn_tf.evaluation import sources
-from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import evaluate
 from srn_tf.media.images import write_image
 
 
 @pytest.fixture
-def data(tmp_path):
+def folder(tmp_path):
     for name in NAMES:
-        for folder in ("blur", "blur_gamma", "sharp"):
-            write_image(tmp_path / "data" / place(name, folder), pixels(name, folder))
+        for kind in ("blur", "blur_gamma", "sharp"):
+            write_image(tmp_path / "data" / place(name, kind), pixels(name, kind))
     return tmp_path / "data"
+
+
+@pytest.fixture
+def data(folder):
+    return open_test_set("gopro", folder)
 
 
 @pytest.fixture
@@ -26,21 +30,16 @@ def predictions(tmp_path):
 
 
 @pytest.fixture
-def benchmark(data):
-    return PairedBenchmark(data)
-
-
-@pytest.fixture
 def output(tmp_path):
     return tmp_path / "out"
 
 
 @pytest.fixture
-def run(benchmark, output):
+def run(data, output):
     """Evaluates a stand-in in `output`: the same each time but for the arguments."""
 
-    def run(network, weights="the same", scored=benchmark, into=output):
-        return evaluate(sources.Network(network, weights, scored, {}), scored, into)
+    def run(network, weights="the same", scored=data, into=output):
+        return evaluate(scored, into, {}, weights, network)
 
     return run
 

@@ -1,17 +1,18 @@
 """Köhler's benchmark on synthetic miniatures of it, in both forms of its ground truth."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, RunError
 from srn_tf.evaluation import metrics
-from srn_tf.evaluation.kohler import KohlerImage, find_kohler
+from srn_tf.evaluation.checking import check
+from srn_tf.evaluation.datasets import TEST_SETS, open_test_set
+from srn_tf.evaluation.kohler import read_frames
+from srn_tf.evaluation.protocol import TestImage as Image
 from srn_tf.media.images import write_image
 
 HEIGHT, WIDTH = 6, 8
@@ -59,105 +60,93 @@ def write_mat(path, frames):
     scipy.io.savemat(path, variables, do_compression=True)
 
 
-def check(data_dir):
-    command = [sys.executable, "-m", "data_tools.kohler", f"--data_dir={data_dir}"]
-    root = Path(__file__).parents[2]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+def images_of(folder):
+    return open_test_set("kohler", folder).images
 
 
 @pytest.mark.parametrize("layout", ["png_benchmark", "mat_benchmark"])
-def test_all_images_are_found_with_their_frames(layout, request):
-    images = find_kohler(request.getfixturevalue(layout))
-    assert [(image.image, image.trajectory) for image in images] == numbers()
-    for image in images:
-        i, j = image.image, image.trajectory
-        assert image.name == f"Blurry{i}_{j}"
+def test_all_images_are_found_with_the_frames_that_the_protocol_uses(layout, request):
+    images = images_of(request.getfixturevalue(layout))
+    assert [image.name for image in images] == [f"Blurry{i}_{j}" for i, j in numbers()]
+    for image, (i, j) in zip(images, numbers()):
         assert image.blurred.name == f"Blurry{i}_{j}.png"
-        if (i, j) != (1, 3):
-            frames = image.frames()
-            assert frames.dtype == np.uint8
-            assert image.frames_shape() == frames.shape
+        frames = read_frames(image)
+        assert frames.dtype == np.uint8
+        if (i, j) == (1, 3):
+            assert frames[:, 0, 0, 2].tolist() == [*range(1, 30), *range(31, 199)]
+        else:
             np.testing.assert_array_equal(frames, frames_of(i, j))
-
-
-@pytest.mark.parametrize("layout", ["png_benchmark", "mat_benchmark"])
-def test_frames_that_the_protocol_leaves_out_are_not_read(layout, request):
-    image = find_kohler(request.getfixturevalue(layout))[2]
-    assert (image.image, image.trajectory) == (1, 3)
-    frames = image.frames()
-    assert frames[:, 0, 0, 2].tolist() == [*range(1, 30), *range(31, 199)]
-    assert image.frames_shape() == frames.shape
 
 
 def test_a_frame_that_is_not_used_may_be_missing(png_benchmark):
     (png_benchmark / "Image1/Kernel3/GroundTruth1_3_30.png").unlink()
-    assert find_kohler(png_benchmark)[2].frames_shape()[0] == 197
+    assert len(images_of(png_benchmark)[2].truth) == 197
 
 
 def test_more_than_nine_frames_keep_their_numerical_order(png_benchmark):
     for k in range(3, 13):
         frame = np.full((HEIGHT, WIDTH, 3), k, np.uint8)
         write_image(png_benchmark / f"Image1/Kernel1/GroundTruth1_1_{k}.png", frame)
-    assert find_kohler(png_benchmark)[0].frames()[:, 0, 0, 2].tolist() == list(range(1, 13))
+    frames = read_frames(images_of(png_benchmark)[0])
+    assert frames[:, 0, 0, 2].tolist() == list(range(1, 13))
 
 
 def test_missing_files_are_named(png_benchmark):
     (png_benchmark / "Blurry2_5.png").unlink()
     (png_benchmark / "Image4/Kernel12/GroundTruth4_12_1.png").unlink()
-    with pytest.raises(InputError, match=r"Blurry2_5\.png, GroundTruth4_12_1\.png of") as error:
-        find_kohler(png_benchmark)
-    assert "ECCV 2012" in str(error.value)
+    with pytest.raises(InputError, match=r"Blurry2_5\.png, GroundTruth4_12_1\.png of .* Source: "):
+        images_of(png_benchmark)
 
 
 def test_missing_ground_truth_is_named(mat_benchmark):
     (mat_benchmark / "GroundTruth3_1.mat").unlink()
     with pytest.raises(InputError, match=r"GroundTruth3_1 \(\.mat or"):
-        find_kohler(mat_benchmark)
+        images_of(mat_benchmark)
 
 
 def test_a_file_that_is_there_twice_fails_by_name(png_benchmark):
     write_image(png_benchmark / "results/Blurry1_1.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     with pytest.raises(InputError, match=r"Blurry1_1\.png is there twice"):
-        find_kohler(png_benchmark)
+        images_of(png_benchmark)
 
 
 def test_links_that_lead_in_circles_are_not_followed(png_benchmark):
     for name in ("a", "b", "Image1/c"):
         (png_benchmark / name).symlink_to(png_benchmark)
-    assert len(find_kohler(png_benchmark)) == 48
+    assert len(images_of(png_benchmark)) == 48
 
 
 def test_a_pipe_in_the_place_of_a_file_is_refused_by_name(mat_benchmark):
     (mat_benchmark / "GroundTruth1_1.mat").unlink()
     os.mkfifo(mat_benchmark / "GroundTruth1_1.mat")
     with pytest.raises(InputError, match=r"GroundTruth1_1\.mat is a pipe"):
-        find_kohler(mat_benchmark)[0].frames()
+        read_frames(images_of(mat_benchmark)[0])
 
 
 def test_a_missing_folder_fails_by_name(tmp_path):
-    with pytest.raises(InputError, match="nowhere is not a folder"):
-        find_kohler(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="nowhere cannot be read"):
+        images_of(tmp_path / "nowhere")
 
 
 def image_with(*ground_truth):
-    return KohlerImage("Blurry1_1", 1, 1, Path("Blurry1_1.png"), ground_truth)
+    return Image("Blurry1_1", "Image1", Path("Blurry1_1.png"), ground_truth)
 
 
 def test_matlab_7_3_is_refused_with_the_remedy(tmp_path):
     path = tmp_path / "GroundTruth1_1.mat"
     path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(600))
     with pytest.raises(InputError, match=r"GroundTruth1_1\.mat is MATLAB 7\.3.*-v7"):
-        image_with(path).frames()
+        read_frames(image_with(path))
 
 
 def test_a_mat_file_with_something_else_is_refused_by_name(tmp_path):
     path = tmp_path / "GroundTruth1_1.mat"
     scipy.io.savemat(path, {"GroundTruth": np.zeros((4, 5, 3, 2))})
     with pytest.raises(InputError, match=r"GroundTruth1_1\.mat.*double"):
-        image_with(path).frames()
+        read_frames(image_with(path))
     scipy.io.savemat(path, {"frames": np.zeros((4, 5, 3, 2), np.uint8)})
     with pytest.raises(InputError, match="no variable GroundTruth"):
-        image_with(path).frames()
+        read_frames(image_with(path))
 
 
 @pytest.mark.parametrize("kept", [0, 60, 140, -40])
@@ -166,7 +155,7 @@ def test_a_truncated_mat_file_is_refused_by_name(tmp_path, kept):
     write_mat(path, frames_of(1, 1))
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"GroundTruth1_1\.mat is unreadable or truncated"):
-        image_with(path).frames()
+        read_frames(image_with(path))
 
 
 def test_frames_of_different_sizes_are_refused_by_name(tmp_path):
@@ -174,7 +163,7 @@ def test_frames_of_different_sizes_are_refused_by_name(tmp_path):
     write_image(paths[0], np.zeros((4, 5, 3), np.uint8))
     write_image(paths[1], np.zeros((5, 4, 3), np.uint8))
     with pytest.raises(InputError, match=r"GroundTruth1_1_2\.png differs in size"):
-        image_with(*paths).frames()
+        read_frames(image_with(*paths))
 
 
 def test_frames_from_a_mat_file_are_scored_like_those_in_memory(tmp_path):
@@ -182,38 +171,38 @@ def test_frames_from_a_mat_file_are_scored_like_those_in_memory(tmp_path):
     frames = rng.integers(0, 256, (3, 161, 170, 3), dtype=np.uint8)
     write_mat(tmp_path / "GroundTruth1_1.mat", frames)
     deblurred = frames[1] // 2
-    scores = metrics.kohler_scores(deblurred, image_with(tmp_path / "GroundTruth1_1.mat").frames())
+    scores = metrics.kohler_scores(
+        deblurred, read_frames(image_with(tmp_path / "GroundTruth1_1.mat"))
+    )
     assert scores == metrics.kohler_scores(deblurred, frames)
     assert (scores.psnr_frame, scores.mssim_frame) == (1, 1)
 
 
-def test_the_checker_lists_a_complete_benchmark(png_benchmark):
-    result = check(png_benchmark)
-    assert result.returncode == 0, result.stderr
-    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("Blurry")]
-    assert len(rows) == 48
-    assert rows[0] == ["Blurry1_1", "8x6", "png", "2"]
-    assert rows[2] == ["Blurry1_3", "8x6", "png", "197"]
+def test_a_check_lists_a_complete_benchmark(png_benchmark, capsys):
+    check("kohler", png_benchmark)
+    assert "(8x6 pixels)" in capsys.readouterr().out
 
 
-def test_the_checker_names_every_fault_and_exits_with_1(mat_benchmark):
+def test_a_check_names_every_fault(mat_benchmark, capsys):
     (mat_benchmark / "BlurryImages/Blurry2_5.png").unlink()
     write_image(mat_benchmark / "BlurryImages/Blurry1_2.png", np.zeros((5, 5, 3), np.uint8))
     (mat_benchmark / "GroundTruth4_4.mat").write_bytes(b"")
-    result = check(mat_benchmark)
-    assert result.returncode == 1
-    assert "Blurry2_5.png is missing" in result.stdout
-    assert "Blurry1_2.png is 5x5, its ground truth is 8x6" in result.stdout
-    assert "GroundTruth4_4.mat is unreadable" in result.stdout
-    assert "3 faults" in result.stderr
-    assert "ECCV 2012" in result.stderr
-    assert (
-        sum(line.startswith("Blurry1_") and "mat" in line for line in result.stdout.splitlines())
-        == 11
-    )
+    with pytest.raises(RunError, match="4 faults"):
+        check("kohler", mat_benchmark)
+    printed = capsys.readouterr().out
+    assert "Blurry2_5.png is missing" in printed
+    assert "all: 47 images instead of 48" in printed
+    assert f"{mat_benchmark}/BlurryImages/Blurry1_2.png differs in size from" in printed
+    assert "GroundTruth4_4.mat is unreadable" in printed
 
 
-def test_the_checker_refuses_a_missing_folder_with_2(tmp_path):
-    result = check(tmp_path / "nowhere")
-    assert result.returncode == 2
-    assert "not a folder" in result.stderr
+def test_predictions_are_scored_by_the_protocol(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (2, 161, 170, 3), dtype=np.uint8)
+    write_mat(tmp_path / "GroundTruth1_1.mat", frames)
+    image = image_with(tmp_path / "GroundTruth1_1.mat")
+    scores = TEST_SETS["kohler"].score(image, [frames[0] // 2, frames[1] // 3])
+    assert scores == [
+        list(metrics.kohler_scores(deblurred, frames)[:2])
+        for deblurred in (frames[0] // 2, frames[1] // 3)
+    ]

@@ -7,7 +7,7 @@ import commands
 import numpy as np
 import pytest
 
-from experiments.section3 import QUESTIONS, Row, configuration, run_name, write_table
+from experiments.choices import QUESTIONS, Row, configuration, run_name, write_table
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import CHOICES, VARIANTS
 from srn_tf.training.configuration import TrainingConfig

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from experiments.complexity import gflops
+from experiments.report import gflops
 from srn_tf.network.model import build_model
 from srn_tf.network.variants import TABLE1, Variant
 

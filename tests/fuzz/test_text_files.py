@@ -1,9 +1,8 @@
-"""Damaged text files: config.json, scores.jsonl, summary.json, lists, names of checkpoints.
+"""Damaged text files: config.json, lists, names of checkpoints.
 
 Nothing comes out but what commands report in one line, and no name leads out of its folder.
 """
 
-import json
 import random
 from pathlib import Path
 
@@ -11,14 +10,10 @@ import pytest
 from mutations import mutated, mutated_json
 from scored_images import NAMES, pixels, place
 
-from data_tools.synthesize import _check_settings
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.data import find_pairs
-from srn_tf.evaluation.benchmarks import PairedBenchmark
-from srn_tf.evaluation.realblur import survey_realblur
-from srn_tf.evaluation.results import FILES, read_summary
-from srn_tf.evaluation.score_log import LOG, ScoreLog
-from srn_tf.evaluation.sources import prediction_path
+from srn_tf.evaluation.datasets import open_test_set
+from srn_tf.evaluation.scoring import prediction_path
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
@@ -70,38 +65,11 @@ def test_config(tmp_path, data):
     )
 
 
-def test_scores(tmp_path, data):
-    benchmark = PairedBenchmark(data)
-    output = tmp_path / "out"
-    log = ScoreLog(output, benchmark, benchmark.about)
-    for image in benchmark.images:
-        log.add(image, image.blurred, scores=[1.0, 0.5, 0.5], baseline=[1.0, 0.5, 0.5], truth=[])
-    lines = (output / LOG).read_text().splitlines()
-
-    def read():
-        log = ScoreLog(output, benchmark, benchmark.about)
-        for image in benchmark.images:
-            known = log.records[image.name] if log.holds(image, image.blurred) else {}
-            for score in known["scores"] + known["baseline"] if "truth" in known else ():
-                float(score)
-
-    whole = mutated((output / LOG).read_bytes(), COUNT, SECONDS / 2)
-    line = (b"\n".join([lines[0].encode(), change]) for change in mutated_json(lines[1], COUNT, 30))
-    tried((content for pair in zip(whole, line) for content in pair), output / LOG, read)
-
-
-def test_summary(tmp_path):
-    summary = {"images": 1, "mean": {}, "baseline": {}, "sequences": {}, "data_dir": "a"}
-    path = tmp_path / FILES[-1]
-    tried(mutated_json(json.dumps(summary), COUNT, SECONDS), path, lambda: read_summary(tmp_path))
-
-
 def test_lists(tmp_path, data):
     output = tmp_path / "out"
 
     def read():
-        benchmark = PairedBenchmark(data / "list.txt")
-        for image in benchmark.images:
+        for image in open_test_set("gopro", data / "list.txt").images:
             path = prediction_path(output, image)
             assert output.resolve() in Path(path).resolve().parents
 
@@ -115,18 +83,8 @@ def test_lists_of_realblur(tmp_path):
     tried(
         mutated(2 * line.encode(), COUNT, SECONDS),
         path,
-        lambda: survey_realblur(tmp_path, "J"),
+        lambda: open_test_set("realblur_j", tmp_path),
         lambda: find_pairs(path, "test"),
-    )
-
-
-def test_settings_of_synthesized_data(tmp_path):
-    settings = {"input": "a", "window": [7, 13], "seed": 0}
-    path = tmp_path / "synthesize_train.json"
-    tried(
-        mutated_json(json.dumps(settings), COUNT, SECONDS),
-        path,
-        lambda: _check_settings(tmp_path / "train", path, settings),
     )
 
 

@@ -11,7 +11,7 @@ import itertools
 import pytest
 from pair_folders import write_pairs
 
-from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.exporting.folder import export
 from srn_tf.network.variants import get_variant
@@ -106,7 +106,7 @@ def test_a_run_validates_saves_resumes_reports_and_serves(data, tmp_path, capsys
     assert "steps 1 to 2" in said
     # What the run says of itself at its end is what the other commands make of it.
     reported = [line.split()[1:] for line in said.splitlines() if line.startswith("deblurred ")]
-    mean = evaluate_run(run_dir, PairedBenchmark(data))["mean"]
+    mean = evaluate_run(run_dir, open_test_set("gopro", data))["mean"]
     assert reported == [[f"{mean['psnr']:.2f}", f"{mean['ssim_matlab']:.4f}"]]
     if config.ema_decay:  # an export reads weights as an evaluation does: that takes time enough
         assert export(run_dir, tmp_path / "exported") <= 1  # gray level

@@ -11,7 +11,7 @@ from pair_folders import write_pairs
 
 from srn_tf.common.errors import InputError, OutOfMemory
 from srn_tf.data import find_pairs, hold_out
-from srn_tf.evaluation.benchmarks import PairedBenchmark
+from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.training import validation
@@ -79,7 +79,7 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, 
         train(config(data, hold_out="b"), options, run_dir)
 
     def selection(checkpoint, split):
-        summary = evaluate_run(run_dir, PairedBenchmark(data, split), checkpoint=checkpoint)
+        summary = evaluate_run(run_dir, open_test_set("gopro", data, split), checkpoint=checkpoint)
         return summary["selected_on"], summary.get("selected_on_and_scored")
 
     shutil.copytree(data / "train", data / "test")
@@ -93,7 +93,7 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, 
     assert "2 of the images on which" in capsys.readouterr().err
     lines = [f"data/train/sharp/b_00000{i}.png data/train/blur/b_00000{i}.png\n" for i in (2, 3)]
     (tmp_path / "list.txt").write_text("".join(lines))  # the same images by other names
-    images = PairedBenchmark(tmp_path / "list.txt")
+    images = open_test_set("gopro", tmp_path / "list.txt")
     listed = evaluate_run(run_dir, images, tmp_path / "listed", "best")
     assert listed["selected_on_and_scored"] == 2
 
