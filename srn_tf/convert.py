@@ -39,8 +39,10 @@ def main() -> None:
     start_tensorflow()
     from srn_tf.weights.released import convert
 
-    convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)
-    print(f"{RUN_DIR.value}: imported. Try: python -m srn_tf.deblur --run_dir={RUN_DIR.value} ...")
+    is_released = convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)
+    weights = "the released weights" if is_released else "another training of the same network"
+    print(f"{RUN_DIR.value}: imported {weights} ({MODEL.value})")
+    print(f"Try: python -m srn_tf.deblur --run_dir={RUN_DIR.value} --input=... --output=...")
 
 
 script = partial(run, main)  # srn-convert

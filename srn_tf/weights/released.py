@@ -6,19 +6,18 @@ optimizer slots and step counters are left out by name.
 
 from __future__ import annotations
 
-import glob
+import hashlib
 import re
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import check_regular, written_beside
+from srn_tf.common.files import check_regular, reading, written_beside
 from srn_tf.common.folders import tensorflow_path
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import RELEASED, get_variant
-from srn_tf.weights.run_folder import CONFIG, checkpoint_folder, write_config
+from srn_tf.weights.run_folder import CHECKPOINT_NAME, CONFIG, checkpoint_folder, write_config
 from srn_tf.weights.starter import check_not_starter
 
 # The authors' names of the first convolution (or deconvolution) of each block.
@@ -39,6 +38,13 @@ _RES_BLOCKS = {
     "dblock1": ("dec3_3", "dec3_2", "dec3_1"),
     "dblock2": ("dec2_3", "dec2_2", "dec2_1"),
     "out_block": ("dec1_3", "dec1_2", "dec1_1"),
+}
+# SHA-256 of the index files that the authors published. An index holds a checksum of each tensor,
+# which TensorFlow verifies, so that it stands for the values as well.
+INDEX_SHA256 = {
+    "color": "41fa0d804a8103b5951d17d0fbdf97bc3b3e1932dfb85eeaf69427f42aa952ff",
+    "gray": "fe4da7770f5c8d38307cc688df5bf5d3faa506486670c64cc4c465a5458a4cc4",
+    "lstm": "dec84132aaa4ce9f4799030c63ea983e89dcb372488831a4351fa1bbcfb2324b",
 }
 _NOT_WEIGHTS = re.compile(r"(^|/)(beta[12]_power|global_step|step|Variable)$|/Adam(_\d+)?$")
 
@@ -67,32 +73,25 @@ def import_weights(model: ScaleRecurrentNet, checkpoint: str) -> None:
     """
     try:
         reader = tf.train.load_checkpoint(tensorflow_path(checkpoint))
-    except (tf.errors.OpError, ValueError) as error:
-        raise InputError(f"{checkpoint} is not a readable checkpoint: {error}") from None
-    shapes = {
-        name: tuple(shape)
-        for name, shape in reader.get_variable_to_shape_map().items()
-        if not _NOT_WEIGHTS.search(name)
-    }
+        names = [n for n in reader.get_variable_to_shape_map() if not _NOT_WEIGHTS.search(n)]
+        values = {name: reader.get_tensor(name) for name in names}
+    except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: cut short
+        text = (str(error).strip() or repr(error)).splitlines()[0]
+        raise InputError(f"{checkpoint} is not a readable checkpoint: {text}") from None
+    found = {name: value.shape for name, value in values.items()}
     wanted = {authors_name(variable.name): variable for variable in model.variables}
-    problem = _first_difference(
-        {name: tuple(variable.shape) for name, variable in wanted.items()}, shapes
-    )
-    if problem:
-        raise InputError(f"{checkpoint}: {problem}{_what_it_is(shapes, model.variant.name)}")
-    values = [_read(reader, name, checkpoint) for name in wanted]
-    for variable, value in zip(wanted.values(), values):
-        variable.assign(value)
-
-
-def _first_difference(wanted: dict[str, tuple], found: dict[str, tuple]) -> str | None:
-    for name, shape in wanted.items():
+    for name in [*wanted, *sorted(found)]:
         if name not in found:
-            return f"variable {name} is missing"
-        if found[name] != shape:
-            return f"variable {name} has shape {found[name]}, not {shape}"
-    left_over = sorted(set(found) - set(wanted))
-    return f"variable {left_over[0]} has no place in the network" if left_over else None
+            problem = f"variable {name} is missing"
+        elif name not in wanted:
+            problem = f"variable {name} has no place in the network"
+        elif found[name] != tuple(wanted[name].shape):
+            problem = f"variable {name} has shape {found[name]}, not {tuple(wanted[name].shape)}"
+        else:
+            continue
+        raise InputError(f"{checkpoint}: {problem}{_what_it_is(found, model.variant.name)}")
+    for name, variable in wanted.items():
+        variable.assign(values[name])
 
 
 def _what_it_is(found: dict[str, tuple], asked: str) -> str:
@@ -106,15 +105,11 @@ def _what_it_is(found: dict[str, tuple], asked: str) -> str:
     return ""
 
 
-def _read(reader, name: str, checkpoint: str) -> np.ndarray:
-    try:
-        return reader.get_tensor(name)
-    except (tf.errors.OpError, IndexError) as error:  # IndexError: the file ends too early
-        raise InputError(f"{checkpoint}: variable {name} cannot be read: {error}") from None
+def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> bool:
+    """Writes a run folder with the weights of a TF 1 checkpoint (its path, or its folder).
 
-
-def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
-    """Writes a run folder with the weights of a released checkpoint (its path, or its folder).
+    Returns:
+      Whether these are the weights that the authors released, not another training of the network.
 
     Raises:
       InputError: see `import_weights`; or `run_dir` is there and not empty, or has the name of the
@@ -127,7 +122,17 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
         raise InputError(f"{run_dir} holds a run already: choose another --run_dir")
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
         raise InputError(f"{run_dir} holds something else: choose another --run_dir")
-    checkpoint = _found(checkpoint)
+    if Path(checkpoint).is_dir():
+        indices = sorted(Path(checkpoint).glob("*.index"))
+        if len(indices) != 1:
+            count = len(indices) or "no"
+            raise InputError(f"{checkpoint} holds {count} checkpoints: pass the path of one")
+        checkpoint = str(indices[0].with_suffix(""))
+    index = Path(f"{checkpoint}.index")
+    for path in (index, *index.parent.glob("*.data-*")):
+        check_regular(path)
+    with reading(index):
+        is_released = hashlib.sha256(index.read_bytes()).hexdigest() == INDEX_SHA256[model_name]
     model = build_model(get_variant(model_name))
     import_weights(model, checkpoint)
     step = re.search(r"-(\d+)$", checkpoint)
@@ -135,25 +140,11 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> None:
         folder = checkpoint_folder(temporary)
         folder.mkdir(parents=True)
         try:
-            tf.train.Checkpoint(net=model).write(
-                tensorflow_path(folder / f"step-{step[1] if step else 0}")
-            )
+            path = tensorflow_path(folder / f"{CHECKPOINT_NAME}-{step[1] if step else 0}")
+            tf.train.Checkpoint(net=model).write(path)
         except tf.errors.OpError as error:
             reason = str(error).strip().splitlines()[0]
             raise RunError(f"{run_dir} could not be written (disk full?): {reason}") from None
         # The authors trained on GoPro's `blur`.
         write_config(temporary, model.variant, imported_from=str(checkpoint), blur_subset="blur")
-
-
-def _found(checkpoint: str) -> str:
-    """The path without ending of a checkpoint that is given by it or by its folder."""
-    if Path(checkpoint).is_dir():
-        indices = sorted(Path(checkpoint).glob("*.index"))
-        if len(indices) != 1:
-            raise InputError(
-                f"{checkpoint} holds {len(indices)} checkpoints (*.index): pass the path of one"
-            )
-        checkpoint = str(indices[0].with_suffix(""))
-    for path in Path(checkpoint).parent.glob(f"{glob.escape(Path(checkpoint).name)}.*"):
-        check_regular(path)
-    return checkpoint
+    return is_released

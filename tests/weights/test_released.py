@@ -1,21 +1,21 @@
 """Released checkpoints find their place, and the network then computes what the authors' does."""
 
+import hashlib
 import json
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from commands import run
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.evaluation.scoring import trained_subset
 from srn_tf.network.model import build_model
-from srn_tf.weights.released import convert, import_weights
+from srn_tf.weights.released import INDEX_SHA256, convert, import_weights
 from srn_tf.weights.run_folder import load_model
 
 FORMS = {"lstm": (1, True), "gray": (1, False), "color": (3, False)}  # channels, ConvLSTM
@@ -29,7 +29,7 @@ class Released:
         channels, lstm = FORMS[name]
         self.weights = reference.random_weights(channels, lstm)
         self.path = reference.write_tf1_checkpoint(folder / "deblur.model", self.weights)
-        image = np.random.default_rng(1).uniform(0, 1, (1, 32, 48, 3)).astype(np.float32)
+        image = np.random.default_rng(1).uniform(0, 1, (1, 16, 32, 3)).astype(np.float32)
         if channels == 1:  # R, G and B as a batch of three gray images
             image = image.transpose(3, 1, 2, 0)
         self.image = image
@@ -80,13 +80,28 @@ def test_run_folder_tells_where_its_weights_come_from(released, run_dir):
 
 def test_the_folder_of_a_checkpoint_serves_as_well(released, run_dir):
     path = Path(released("gray").path)
-    state = path.parent / "checkpoint"
-    state.unlink(missing_ok=True)
     convert(str(path.parent), "gray", run_dir)
-    state.write_text(f'model_checkpoint_path: "{path.name}"\n')
-    convert(str(path.parent), "gray", run_dir.with_name("from_state"))
-    for folder in (run_dir, run_dir.with_name("from_state")):
-        assert (folder / "checkpoints" / "step-523000.index").exists()
+    assert (run_dir / "checkpoints" / "step-523000.index").exists()
+    path.with_name("another.index").touch()
+    try:
+        assert_refused(path.parent, "gray", run_dir.with_name("2"), "holds 2 checkpoints")
+    finally:
+        path.with_name("another.index").unlink()
+
+
+def test_released_weights_are_told_from_others_by_their_index(released, run_dir, monkeypatch):
+    assert not convert(released("gray").path, "gray", run_dir)
+    index = Path(released("gray").path + ".index").read_bytes()
+    monkeypatch.setitem(INDEX_SHA256, "gray", hashlib.sha256(index).hexdigest())
+    assert convert(released("gray").path, "gray", run_dir.with_name("released"))
+
+
+def test_folders_with_brackets_serve_as_well(released, tmp_path):
+    folder = tmp_path / "authors [1]*"
+    folder.mkdir()
+    copied(released("gray").path, folder)
+    convert(str(folder / "model"), "gray", folder / "run?")
+    assert load_model(folder / "run?").variant.name == "gray"
 
 
 def assert_refused(checkpoint, name, run_dir, *words):
@@ -120,7 +135,7 @@ def test_variable_of_wrong_shape_is_named_with_both_shapes(released, run_dir, tm
 
 @pytest.mark.parametrize(
     ("held", "asked"),
-    [(held, asked) for held in FORMS for asked in FORMS if held != asked],
+    [("lstm", "gray"), ("gray", "color"), ("color", "lstm")],
 )
 def test_checkpoint_of_another_model_is_recognised(released, run_dir, held, asked):
     words = (f"it is a {held!r} checkpoint", f"--model={held}")
@@ -148,7 +163,7 @@ def test_truncated_checkpoint_is_named(released, run_dir, tmp_path):
     data = copied(released("gray").path, tmp_path)
     with data.open("r+b") as file:
         file.truncate(data.stat().st_size // 2)
-    assert_refused(tmp_path / "model", "gray", run_dir, "g_net/")
+    assert_refused(tmp_path / "model", "gray", run_dir, "not a readable checkpoint")
 
 
 def test_checkpoint_without_its_data_file_is_named(released, run_dir, tmp_path):
@@ -200,22 +215,9 @@ def test_checkpoint_that_is_a_pipe_is_refused(released, run_dir, tmp_path):
     assert_refused(tmp_path / "model", "gray", run_dir, "is a pipe")
 
 
-def test_command_imports_or_says_in_one_line_why_not(released, run_dir):
-    def command(model):
-        flags = [f"--checkpoint={released('color').path}", f"--model={model}"]
-        return subprocess.run(
-            [sys.executable, "-m", "srn_tf.convert", *flags, f"--run_dir={run_dir}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    wrong = command("lstm")
-    assert wrong.returncode == 2
-    (line,) = wrong.stderr.splitlines()
-    assert "it is a 'color' checkpoint" in line
-    assert not run_dir.exists()
-    right = command("color")
-    assert right.returncode == 0
-    assert f"{run_dir}: imported" in right.stdout
+def test_command_says_whose_weights_these_are(released, run_dir):
+    flags = [f"--checkpoint={released('color').path}", "--model=color", f"--run_dir={run_dir}"]
+    status, output = run("srn_tf.convert", *flags)
+    assert status == 0
+    assert f"{run_dir}: imported another training of the same network (color)" in output
     assert load_model(run_dir).variant.name == "color"
