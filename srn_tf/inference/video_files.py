@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from srn_tf.inference.deblurrer import Deblurrer
 
 _AHEAD = 4  # frames that wait between two threads
-_LONGEST_NAME = 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +177,8 @@ def _losses(video: Video, made_path: Path, options: VideoOptions) -> list[str]:
 
 def _path_of_rest(target: Path) -> Path:
     """Where what could be decoded of a damaged video goes: `NAME.truncated.mp4`, or one beside."""
-    longest = _LONGEST_NAME - len(os.fsencode(f".truncated9999{target.suffix}"))
-    stem = os.fsdecode(os.fsencode(target.stem)[:longest])
-    numbers = itertools.chain([""], itertools.count(1))
-    paths = (target.with_name(f"{stem}.truncated{n}{target.suffix}") for n in numbers)
-    return next(path for path in paths if not path.exists())
+    stem = os.fsdecode(os.fsencode(target.stem)[:230])  # a name has at most 255 bytes
+    for number in itertools.count():
+        path = target.with_name(f"{stem}.truncated{number or ''}{target.suffix}")
+        if not path.exists():
+            return path

@@ -79,7 +79,7 @@ def written_name(path: Path) -> Path:
 # The boxes of MP4 and QuickTime that FFmpeg reads or that hold nothing to be kept.
 _BOXES = frozenset(
     b"ftyp styp pdin moov moof mfra mdat free skip wide sidx ssix prft meta udta emsg pnot mvhd "
-    b"trak mvex iods tkhd mdia edts tref load clip chpl name hnti hinf".split()
+    b"trak mvex iods tkhd mdia edts tref load clip chpl loci name hnti hinf".split()
 )
 _NO_INDEX = (
     "it has no index (moov): its recording was broken off, or it was not copied to its end. A tool "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import errno
 import os
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -30,17 +31,10 @@ _UNSPECIFIED, _MATRICES = 2, (1, 4, 5, 6, 7, 9)  # the latter: those that swscal
 _NOT_UNDERSTOOD = (errno.EINVAL, av.error.tag_to_code(b"INDA"))
 _COVER = 1 << 10  # disposition of a stream that is a picture for the file's icon
 # Tags that speak of the file, not of what it shows.
-OF_THE_FILE = {"encoder", "major_brand", "minor_version", "compatible_brands", "software"} | {
-    *(
-        "duration",
-        "handler_name",
-        "vendor_id",
-        "bps",
-        "number_of_frames",
-        "number_of_bytes",
-        "source_id",
-    )
-}
+_OF_THE_FILE = re.compile(
+    "encoder|software|major_brand|minor_version|compatible_brands|duration|handler_name|vendor_id|"
+    "bps|number_of_.*|_statistics_.*|source_id"
+)
 
 
 class Frame(NamedTuple):
@@ -88,7 +82,7 @@ class Video:
                 container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
                 metadata_errors="replace",
             )
-            self.stream = _picture(self._container, max_megapixels)
+            self.stream = _moving_picture(self._container, max_megapixels)
         # What FFmpeg does not understand ends in one of many exceptions.
         except Exception as error:
             self._file.close()
@@ -112,9 +106,10 @@ class Video:
         self._is_broadcast = bool(self._container.format.flags & av.format.Flags.ts_discont.value)
         start = self._container.start_time if self._is_broadcast else 0
         self._start = Fraction(start or 0, av.time_base)
-        self._errors, self._number, self._last = 0, 0, None
+        self._errors, self._number = 0, 0
+        self._last: Frame | None = None
         self._delay: int | None = None
-        self._size: tuple[int, int] | None = None
+        self._size = ""
 
     def close(self) -> None:
         """Frees the file."""
@@ -180,8 +175,8 @@ class Video:
             kind = "cover" if stream.disposition.value & _COVER else stream.type or "unknown"
             label = stream.metadata.get("handler_name") if kind == "data" else None
             found[f"{kind} stream ({label or _name(stream)})"] += 1
-        for kept in (self.metadata, *(s.metadata for s in (self.stream, *self.others))):
-            found |= collections.Counter(f"tag {name}" for name in tags_of(kept))
+        for kept in (self._container, self.stream, *self.others):
+            found |= collections.Counter(f"tag {name}" for name in tags_of(kept.metadata))
         return +found
 
     def _image(self, frame: av.VideoFrame) -> np.ndarray:
@@ -194,9 +189,9 @@ class Video:
         if any(part.is_alpha for part in parts):
             alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
             found["alpha channel"] = alpha.min() < 255  # that of a GIF is often unused
-        size = frame.width, frame.height
+        size = f"{frame.width}x{frame.height}"
         self._size = self._size or size
-        found[f"frames of another size ({frame.width}x{frame.height})"] = size != self._size
+        found[f"frames of another size ({size})"] = size != self._size
         found["interlaced fields"] = frame.interlaced_frame
         image = frame.reformat(
             format="rgb48le" if bits > 8 else "rgb24", interpolation=EXACT, **self._colours(frame)
@@ -245,7 +240,7 @@ class Video:
         }
 
 
-def _picture(
+def _moving_picture(
     container: av.container.InputContainer, max_megapixels: float
 ) -> av.video.stream.VideoStream:
     """The first stream of moving pictures; ValueError says why there is none to be read."""
@@ -266,7 +261,7 @@ def _picture(
 def tags_of(metadata: dict[str, str]) -> set[str]:
     """The names of what it says of the content, in lower case, without languages."""
     names = {key.lower().partition("-")[0] for key, value in metadata.items() if value != "und"}
-    return {name for name in names - OF_THE_FILE if not name.startswith("_statistics")}
+    return {name for name in names if not _OF_THE_FILE.fullmatch(name)}
 
 
 def _name(stream: av.stream.Stream) -> str:

@@ -27,8 +27,8 @@ class VideoWriter:
       codec: of the frames.
       crf: constant rate factor; None takes the codec's default.
       source: whose times, colours, pixel aspect ratio and other streams are taken over.
-      with_others: copy the sound, subtitles and chapters of `source`.
-      with_metadata: copy its title, date and place.
+      with_others: copy the sound, subtitles and chapters of `source`, and their languages.
+      with_metadata: copy its title, date, place and other tags.
 
     Attributes:
       count: frames written.
@@ -46,11 +46,13 @@ class VideoWriter:
         with_metadata: bool,
     ):
         self._source, self._codec = source, codec
-        self.count, self.notes = 0, []
+        self.count = 0
+        self.notes: list[str] = []
         self._muxer = CONTAINERS[Path(path).suffix.lower()].muxer
-        # A phone's own names of place, camera and date; without them the common names do.
-        is_named = with_metadata and any(key.lower().startswith("com.") for key in source.metadata)
-        options = {"movflags": "use_metadata_tags"} if is_named else {}
+        # A phone has its own names of place, camera and date; otherwise the common names do.
+        has_own = with_metadata and any(key.lower().startswith("com.") for key in source.metadata)
+        is_mp4 = self._muxer in ("mp4", "mov")
+        options = {"movflags": "use_metadata_tags"} if has_own and is_mp4 else {}
         self._container = av.open(os.path.abspath(path), "w", format=self._muxer, options=options)
         crf = codec.crf if crf is None else crf
         self._stream = self._container.add_stream(
@@ -58,29 +60,32 @@ class VideoWriter:
             rate=(source.rate or Fraction(30)).limit_denominator(60000),
             options=codec.options if crf is None else {**codec.options, "crf": str(crf)},
         )
-        self._shape: tuple[int, ...] = ()
+        self._has_begun = False
         self._waiting: list[av.Packet] = []
         self._last_dts: dict[int, int] = {}
-        if with_others and source.chapters:
-            self._container.set_chapters(source.chapters)
         if with_metadata:
-            _copy_tags(source.metadata, self._container.metadata)
-            _copy_tags(source.stream.metadata, self._stream.metadata)
-        others = source.others if with_others else []
-        self._copies = {s.index: _copy(s, self._container) for s in others if self._holds(s)}
+            _copy_tags(source, self._container)
+        self._copies: dict[int, av.stream.Stream] = {}
+        if with_others:
+            if source.chapters:
+                self._container.set_chapters(source.chapters)
+            for stream in filter(self._holds, source.others):
+                self._copies[stream.index] = copy = _add_copy(self._container, stream)
+                _copy_tags(stream, copy, None if with_metadata else "language")
+            _copy_tags(source.stream, self._stream, None if with_metadata else "language")
 
     def write(self, item: Frame | av.Packet) -> None:
         """Encodes a frame, or copies a packet of the source's sound or subtitles."""
         if isinstance(item, Frame):
             self._encode(item)
-        elif self._shape:
+        elif self._has_begun:
             self._copy_packet(item)
         elif item.stream_index in self._copies:
             self._waiting.append(item)  # the first frame tells what the header says
 
     def close(self) -> None:
         """Writes what the encoder still holds and the end of the file."""
-        if self._shape:
+        if self._has_begun:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
@@ -90,44 +95,46 @@ class VideoWriter:
             self._container.close()
 
     def _begin(self, image: np.ndarray) -> None:
-        is_deep, codec, source = image.dtype == np.uint16, self._codec, self._source
-        height, width = (size + (codec.is_even and size % 2) for size in image.shape[:2])
-        if (height, width) != image.shape[:2]:
-            self._note(f"H.264 needs even sizes: padded to {width}x{height} by repeating the edge")
-        made, given = self._stream.codec_context, source.stream.codec_context
-        made.width, made.height = width, height
+        codec, source, made = self._codec, self._source, self._stream.codec_context
+        made.height, made.width = (size + (codec.is_even and size % 2) for size in image.shape[:2])
+        if (made.height, made.width) != image.shape[:2]:
+            self._note(f"padded to {made.width}x{made.height}: H.264 has even sizes only")
+        is_deep = image.dtype == np.uint16
         made.pix_fmt = (codec.deep_pixels if is_deep else None) or codec.pixels
         made.time_base = self._stream.time_base = source.time_base
         made.sample_aspect_ratio = source.aspect_ratio
-        # The primaries and the curve of old recordings are nobody's guess, the others' are.
+        # Without tags, all of HD is BT.709; of older recordings nobody knows it.
         guess = BT709 if source.matrix == BT709 else _UNSPECIFIED
         for field in ("color_primaries", "color_trc"):
-            value = getattr(given, field)
+            value = getattr(source.stream.codec_context, field)
             setattr(made, field, guess if value == _UNSPECIFIED else value)
         if made.pix_fmt.startswith("yuv"):
             made.colorspace, made.color_range = source.matrix, source.color_range
-        self._shape = image.shape
+        self._has_begun = True
         for packet in self._waiting:
             self._copy_packet(packet)
 
     def _encode(self, item: Frame) -> None:
-        if not self._shape:
+        if not self._has_begun:
             self._begin(item.image)
-        made = self._stream.codec_context
-        padding = [(0, self._codec.is_even and size % 2) for size in item.image.shape[:2]]
-        image = np.pad(item.image, [*padding, (0, 0)], "edge") if np.any(padding) else item.image
+        made, image = self._stream.codec_context, item.image
+        if self._codec.is_even and (image.shape[0] % 2 or image.shape[1] % 2):
+            rest = [(0, size % 2) for size in image.shape]
+            image = np.pad(image, [*rest[:2], (0, 0)], "edge")
         frame = av.VideoFrame.from_ndarray(
-            np.ascontiguousarray(image), format="rgb24" if image.dtype == np.uint8 else "rgb48le"
+            np.ascontiguousarray(image), "rgb24" if image.dtype == np.uint8 else "rgb48le"
         )
-        size = {"format": made.pix_fmt, "width": made.width, "height": made.height}
-        if made.pix_fmt.startswith("yuv"):
-            matrix, color_range = self._source.matrix, self._source.color_range
-            frame = frame.reformat(
-                **size, dst_colorspace=matrix, dst_color_range=color_range, interpolation=EXACT
-            )
+        is_yuv = made.pix_fmt.startswith("yuv")
+        colours = {"dst_colorspace": made.colorspace, "dst_color_range": made.color_range}
+        frame = frame.reformat(
+            made.width,
+            made.height,
+            made.pix_fmt,
+            interpolation=EXACT,
+            **(colours if is_yuv else {}),
+        )
+        if is_yuv:
             frame.colorspace, frame.color_range = made.colorspace, made.color_range
-        else:
-            frame = frame.reformat(**size)
         frame.pts, frame.time_base, frame.duration = item.pts, self._source.time_base, item.duration
         self._container.mux(self._stream.encode(frame))
         self.count += 1
@@ -155,25 +162,31 @@ class VideoWriter:
         """Whether the container holds such a stream, which only its header tells."""
         try:
             with av.open(io.BytesIO(), "w", format=self._muxer) as trial:
-                _copy(stream, trial)
+                _add_copy(trial, stream)
                 trial.start_encoding()
         except (ValueError, av.error.FFmpegError):
             return False
         return True
 
 
-def _copy(stream: av.stream.Stream, container: av.container.OutputContainer) -> av.stream.Stream:
+def _add_copy(
+    container: av.container.OutputContainer, stream: av.stream.Stream
+) -> av.stream.Stream:
     copy = container.add_stream_from_template(stream)
-    if stream.type == "audio" and stream.codec_context.layout.name.endswith(" channels"):
-        layout = _LAYOUTS.get(stream.codec_context.layout.nb_channels)
-        copy.codec_context.layout = layout or stream.codec_context.layout
     copy.disposition = stream.disposition.value
-    _copy_tags(stream.metadata, copy.metadata)
+    if stream.type == "audio" and stream.codec_context.layout.name.endswith(" channels"):
+        layout = stream.codec_context.layout
+        copy.codec_context.layout = _LAYOUTS.get(layout.nb_channels, layout)
     return copy
 
 
-def _copy_tags(source: dict[str, str], target: dict[str, str]) -> None:
-    target.update({key: value for key, value in source.items() if tags_of({key: value})})
+def _copy_tags(
+    old: Video | av.stream.Stream,
+    new: av.container.OutputContainer | av.stream.Stream,
+    only: str | None = None,
+) -> None:
+    tags = {tag: value for tag, value in old.metadata.items() if tags_of({tag: value})}
+    new.metadata.update({tag: tags[tag] for tag in tags if only in (None, tag)})
 
 
 def count_frames(path: str | os.PathLike) -> int:

@@ -18,7 +18,8 @@ def copied(source, target, change=None, options=None):
     with av.open(str(source)) as old, av.open(str(target), "w", options=options or {}) as new:
         streams = {each.index: new.add_stream_from_template(each) for each in old.streams}
         if options:
-            new.metadata.update(OF_APPLE)
+            new.metadata.update(OF_APPLE, creation_time="2024-05-06T07:08:09Z")
+            streams[1].metadata["language"] = "ger"
         for packet in old.demux():
             if packet.stream.type == "audio" and packet.size and change:
                 change(number, packet)
@@ -85,15 +86,19 @@ def test_sound_that_lasts_longer_than_the_picture_is_no_truncation(tmp_path):
     assert deblur(source, tmp_path / "out.mkv") == []
 
 
-@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
 @pytest.mark.parametrize("strip", [False, True])
 def test_what_a_phone_says_of_place_and_camera_is_kept_or_stripped(tmp_path, suffix, strip):
-    options = {"movflags": "use_metadata_tags"}
-    source = copied(make_video(tmp_path / "clip.mp4"), tmp_path / "in.mov", options=options)
+    clip = make_video(tmp_path / "clip.mp4", sound="aac")
+    source = copied(clip, tmp_path / "in.mov", options={"movflags": "use_metadata_tags"})
     assert deblur(source, tmp_path / f"out{suffix}", strip_metadata=strip) == []
     with av.open(str(tmp_path / f"out{suffix}")) as container:
-        assert (container.metadata.items() >= OF_APPLE.items()) == (not strip)
-        assert any(key.startswith("com.") for key in container.metadata) == (not strip)
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+        streams = [stream.metadata for stream in container.streams]
+    assert (tags.items() >= {k.lower(): v for k, v in OF_APPLE.items()}.items()) == (not strip)
+    assert any(key.startswith("com.") for key in tags) == (not strip)
+    assert any("creation_time" in each for each in [tags, *streams]) == (not strip)
+    assert streams[1]["language"] == "ger"
 
 
 @pytest.mark.skipif(
