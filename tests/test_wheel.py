@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from setuptools import Distribution
 
+from srn_tf import __version__
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -21,7 +23,6 @@ def test_the_wheel_holds_the_package_and_its_weights_and_nothing_else(distributi
     build.ensure_finalized()
     files = {Path(path).relative_to(build.build_lib) for path in build.get_outputs(False)}
     sources = {path.relative_to(ROOT) for path in ROOT.glob("srn_tf/**/*.py")}
-    assert len(sources) > 60
     weights = {Path("srn_tf/weights") / name for name in ("starter.npz", "MODEL_CARD.md")}
     assert files == sources | weights
 
@@ -30,3 +31,8 @@ def test_every_command_has_a_console_script(distribution):
     scripts = distribution.entry_points["console_scripts"]
     commands = [path.stem for path in ROOT.glob("srn_tf/[!_]*.py")]
     assert sorted(scripts) == sorted(f"srn-{name} = srn_tf.{name}:script" for name in commands)
+
+
+def test_every_place_says_the_same_version(distribution):
+    assert distribution.get_version() == __version__
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
