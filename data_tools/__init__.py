@@ -12,7 +12,6 @@ What they share:
 recordings.py    videos and folders of frames
 scenes.py, rendering.py   views of photographs; from sharp frames to a pair, and the folder's layout
 starter_pairs.py, cameras.py   pairs for the starter weights, from any sharp photographs
-flags.py         flags that makers of data have in common
 """
 
 import srn_tf  # noqa: F401  (its defaults must stand before TensorFlow is imported)

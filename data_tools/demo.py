@@ -7,11 +7,16 @@ The photographs come with scikit-image, nothing is downloaded; training and test
 
 from __future__ import annotations
 
-from data_tools.flags import IMAGES, WHAT, define_folder, define_seed
+from pathlib import Path
+
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
 
-OUTPUT, OVERWRITE = define_folder()
+WHAT, IMAGES = "What to make", "Images"
+OUTPUT = define("output", Path, None, "Folder to make.", group=WHAT, required=True)
+OVERWRITE = define(
+    "overwrite", bool, False, "Replace a folder that holds anything else.", group=WHAT
+)
 OPTIONS = (
     define(
         "camera",
@@ -22,7 +27,15 @@ OPTIONS = (
         group=WHAT,
         choices=("pan", "shake"),
     ),
-    define_seed(),
+    define(
+        "seed",
+        int,
+        0,
+        "Seed of all random choices; the same seed, the same bytes.",
+        group=WHAT,
+        least=0,
+        below=2**32,
+    ),
     define("train_pairs", int, 240, "Number of training pairs.", group=WHAT, least=1, most=10**6),
     define("test_pairs", int, 9, "Number of test pairs.", group=WHAT, least=1, most=10**6),
     define("height", int, 256, "Height in pixels.", group=IMAGES, least=16, most=2**13),

@@ -21,10 +21,9 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf import __version__
-from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.errors import InputError, RunError, named
 from srn_tf.common.files import read_text, remove, write_json
 from srn_tf.common.folders import tensorflow_path
-from srn_tf.common.keras import keras
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
 from srn_tf.weights.starter import is_starter, load_starter, starter_config
@@ -128,7 +127,6 @@ class Checkpoints:
 
     def __init__(self, folder: Path, objects: dict, keep: int):
         self.folder = Path(folder)
-        self._objects = objects
         self._checkpoint = tf.train.Checkpoint(**objects)
         # Made when first asked for; if that were at the first save, which only one of several
         # workers does, the others would not take part in making it.
@@ -170,43 +168,25 @@ class Checkpoints:
     def restore(self) -> int | None:
         """Restores the newest that can be read: its step, or None where there is none."""
         self._saved_step = restore_newest(
-            self.folder, lambda path: read_all(self._checkpoint, self._objects, path)
+            self.folder, lambda path: read_all(self._checkpoint, path)
         )
         return self._saved_step
 
 
-def read_all(checkpoint: tf.train.Checkpoint, objects: dict, path: str) -> None:
-    """Reads a file into `checkpoint`, made of `objects`, whose every variable must get its value.
+def read_all(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    """Reads a file into `checkpoint`, of which every variable must get its value.
 
     Raises:
-      InputError: the file lacks values for some variables, which are named. TensorFlow itself says
-        nothing when a network's variables are unknown to it, as those of layers in lists are when
-        Keras 3 has made them.
+      InputError: the file lacks values for some variables, which are named.
     """
     status = checkpoint.read(tensorflow_path(path)).expect_partial()
-    said: list[str] = []
     try:
         status.assert_existing_objects_matched()
-    except AssertionError as error:
-        # Ten of them at most, and any ten: of networks we know all, in their order.
-        said = sorted(_VARIABLE.findall(str(error))) or [str(error).splitlines()[0]]
-    nets = {name: one for name, one in objects.items() if isinstance(one, keras.Model)}
-    missing = [name for key, net in nets.items() for name in _not_read(net, f"{key}/", path)]
-    missing = missing or said
-    if missing:
-        few = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise InputError(f"checkpoint {path} holds no values for {few}: it is of another network")
-
-
-def _not_read(net: keras.Model, prefix: str, path: str) -> list[str]:
-    """Names of the variables whose values do not stand in the file under `prefix`."""
-    reader = tf.train.load_checkpoint(tensorflow_path(path))
-    there = {
-        reader.get_tensor(name).tobytes()
-        for name in reader.get_variable_to_shape_map()
-        if name.startswith(prefix) and ".OPTIMIZER_SLOT" not in name
-    }
-    return [v.name for v in net.variables if v.numpy().tobytes() not in there]
+    except AssertionError as error:  # names some, in any order
+        missing = sorted(_VARIABLE.findall(str(error))) or [str(error).splitlines()[0]]
+        raise InputError(
+            f"checkpoint {path} holds no values for {named(missing)}: it is of another network"
+        ) from None
 
 
 def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurrentNet:
@@ -233,7 +213,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
     part = {"average" if decay > 0 else "net": model}
     folder = checkpoint_folder(run_dir, checkpoint)
     model.restored_step = restore_newest(
-        folder, lambda path: read_all(tf.train.Checkpoint(**part), part, path)
+        folder, lambda path: read_all(tf.train.Checkpoint(**part), path)
     )
     if model.restored_step is None:
         remedy = "train or import weights first"
@@ -250,7 +230,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
 def best_psnr_of(folder: Path) -> float:
     """The validation PSNR in dB of the best checkpoint kept in `folder`; -inf without any."""
     best = tf.Variable(-np.inf, dtype=tf.float64, trainable=False)
-    restore_newest(folder, lambda path: read_all(tf.train.Checkpoint(best_psnr=best), {}, path))
+    restore_newest(folder, lambda path: read_all(tf.train.Checkpoint(best_psnr=best), path))
     return float(best.numpy())
 
 

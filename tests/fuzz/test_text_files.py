@@ -16,8 +16,6 @@ from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import prediction_path
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
-from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.identity import check_same_configuration
 from srn_tf.weights.run_folder import checkpoint_steps, read_config, restore_newest, write_config
 
 pytestmark = pytest.mark.fuzz
@@ -53,16 +51,10 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_config(tmp_path, data):
-    config = TrainingConfig(get_variant("SR-EDRB1"), str(data))
-    write_config(tmp_path, config.variant, training=config.to_dict())
-    text = (tmp_path / "config.json").read_text()
-    tried(
-        mutated_json(text, COUNT, SECONDS),
-        tmp_path / "config.json",
-        lambda: read_config(tmp_path),
-        lambda: check_same_configuration(tmp_path, config),
-    )
+def test_config(tmp_path):
+    write_config(tmp_path, get_variant("SR-EDRB1"), training={"ema_decay": 0.5})
+    path = tmp_path / "config.json"
+    tried(mutated_json(path.read_text(), COUNT, SECONDS), path, lambda: read_config(tmp_path))
 
 
 def test_lists(tmp_path, data):

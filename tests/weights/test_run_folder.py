@@ -37,19 +37,6 @@ def test_earlier_calls_are_kept(tmp_path, monkeypatch):
     ]
 
 
-class Hiding(keras.Model):
-    """A network whose variables TensorFlow does not find, as Keras 3 has them in lists."""
-
-    def __init__(self):
-        super().__init__()
-        hidden = [tf.Variable([1.0, 2.0], name="kernel")]
-        self._hidden = lambda: hidden
-
-    @property
-    def variables(self):
-        return self._hidden()
-
-
 class TestCheckpointsThatLackVariables:
     """Commands read through `load_model`, a training that goes on through `Checkpoints`."""
 
@@ -65,7 +52,7 @@ class TestCheckpointsThatLackVariables:
 
     def test_the_average_that_is_asked_for(self, run_dir):
         write_config(run_dir, get_variant("SR-EDRB1"), training={"ema_decay": 0.9})
-        with pytest.raises(InputError, match=r"step-1 holds no values for .*/kernel:0.*, \.\.\."):
+        with pytest.raises(InputError, match=r"step-1 holds no values for .* and \d+ more"):
             load_model(run_dir)
 
     def test_the_optimizer_to_go_on_with(self, run_dir):
@@ -73,9 +60,3 @@ class TestCheckpointsThatLackVariables:
         optimizer.build([tf.Variable([1.0], name="kernel")])
         with pytest.raises(InputError, match=r"step-1 holds no values for .*m/kernel:0"):
             Checkpoints(checkpoint_folder(run_dir), {"optimizer": optimizer}, 1).restore()
-
-    def test_all_without_a_word_from_tensorflow(self, tmp_path):
-        checkpoints = Checkpoints(tmp_path, {"net": Hiding()}, 1)
-        checkpoints.save(1)
-        with pytest.raises(InputError, match="step-1 holds no values for kernel:0: it is of"):
-            checkpoints.restore()
