@@ -21,10 +21,11 @@ TINY = dataclasses.replace(
 
 
 def lively_model(variant: str, **fields) -> ScaleRecurrentNet:
-    """A small network (1 block) whose finest prediction has mean 0.5 and a deviation near 0.2."""
+    """A small network whose finest prediction has mean 0.5 and a deviation near 0.2."""
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
-    model = build_model(dataclasses.replace(get_variant(variant), **{"blocks": 1, **fields}))
+    fields = {"blocks": 1, "width": 8, **fields}
+    model = build_model(dataclasses.replace(get_variant(variant), **fields))
     for variable in model.trainable_variables:
         if "bias" in variable.name:
             variable.assign(rng.normal(0, 0.3, variable.shape))

@@ -90,7 +90,8 @@ def evaluate_run(
         **_selection(run_dir, data, checkpoint),
     }
     output = output or run_output(run_dir, data.tag, checkpoint)
-    return evaluate(data, output, about, weights.hexdigest(), Deblurrer(model))
+    deblurrer = Deblurrer(model, precision="float32")
+    return evaluate(data, output, about, weights.hexdigest(), deblurrer)
 
 
 def run_output(run_dir: str | Path, tag: str, checkpoint: str = "latest") -> Path:

@@ -63,7 +63,7 @@ def export(
             text = readme(kind, model.variant.name, checkpoint, model.restored_step)
             write_text(temporary / "README.md", text)
             write_json(temporary / CONFIG, config)
-            difference = _largest_difference(client, Deblurrer(model))
+            difference = _largest_difference(client, Deblurrer(model, precision="float32"))
             if difference > _TOLERANCE:
                 raise RunError(
                     f"the exported model differs from the Keras model by {difference} gray levels;"

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError
 from srn_tf.exporting.formats import FORMATS
+from srn_tf.inference.graph import freeze, trace_deblurring
 from srn_tf.network.model import ScaleRecurrentNet
 
 INPUT, OUTPUT = "image", "deblurred"
@@ -28,26 +29,26 @@ def signatures(model: ScaleRecurrentNet) -> dict[str, tf.types.experimental.Gene
     """The graphs to export, traced once for all sizes: `serving_default` and `float`.
 
     Both take `image` `[B, H, W, 3]` and return `{"deblurred": ...}` of the same shape and dtype:
-    uint8, and float32 in [0, 1].
+    uint8, and float32 in [0, 1]. The weights are constants.
     """
+    graph = freeze(trace_deblurring(model))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, INPUT)])
     def deblur_integers(image):
-        deblurred = _deblur(model, tf.cast(image, tf.float32) / 255)
-        return {OUTPUT: tf.cast(tf.round(deblurred * 255), tf.uint8)}
+        (deblurred,) = graph(tf.cast(image, tf.float32) / 255)
+        return {OUTPUT: tf.cast(tf.round(tf.clip_by_value(deblurred, 0, 1) * 255), tf.uint8)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, INPUT)])
     def deblur_floats(image):
-        return {OUTPUT: _deblur(model, image)}
+        (deblurred,) = graph(image)
+        return {OUTPUT: tf.clip_by_value(deblurred, 0, 1)}
 
     return {"serving_default": deblur_integers, "float": deblur_floats}
 
 
 def write_saved_model(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
     """Writes a SavedModel into `folder` and returns a function that runs it."""
-    module = tf.Module()
-    module.weights = model.weights  # the model itself would drag its Keras classes along
-    tf.saved_model.save(module, os.fspath(folder), signatures=signatures(model))
+    tf.saved_model.save(tf.Module(), os.fspath(folder), signatures=signatures(model))
     loaded = tf.saved_model.load(os.fspath(folder))
     return lambda images: loaded.signatures["serving_default"](tf.constant(images))[OUTPUT].numpy()
 
@@ -94,28 +95,3 @@ WRITERS: dict[str, Callable[[ScaleRecurrentNet, str | os.PathLike], Client]] = {
     "onnx": write_onnx,
     "tflite": write_tflite,
 }
-
-
-def _deblur(model: ScaleRecurrentNet, images: tf.Tensor) -> tf.Tensor:
-    """float32 `[B, H, W, 3]` in [0, 1] of any size, to the same."""
-    height, width = tf.shape(images)[1], tf.shape(images)[2]
-    images = _padded(images, model.variant.size_multiple)
-    if model.variant.channels == 1:  # R, G and B as three images
-        padded_shape = tf.shape(images)
-        planes = tf.transpose(images, [0, 3, 1, 2])
-        planes = tf.reshape(planes, [-1, padded_shape[1], padded_shape[2], 1])
-        planes = model(planes)[0]
-        planes = tf.reshape(planes, [-1, 3, padded_shape[1], padded_shape[2]])
-        deblurred = tf.transpose(planes, [0, 2, 3, 1])
-    else:
-        deblurred = model(images)[0]
-    return tf.clip_by_value(deblurred[:, :height, :width], 0, 1)
-
-
-def _padded(images: tf.Tensor, multiple: int) -> tf.Tensor:
-    """The last row and column repeated, by indices: `tf.pad` cannot."""
-    for axis in (1, 2):
-        size = tf.shape(images)[axis]
-        padded_size = (size + multiple - 1) // multiple * multiple
-        images = tf.gather(images, tf.minimum(tf.range(padded_size), size - 1), axis=axis)
-    return images

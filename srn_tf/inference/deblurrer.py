@@ -1,44 +1,59 @@
-"""Deblurring photographs of any size and either depth with a trained network.
-
-What the network asks for happens here: images are padded to a multiple of 16 by repeating their
-last row and column (as the authors do), scaled to [0, 1], and the finest prediction is clipped,
-rounded and cropped. A one-channel network takes R, G and B as three images.
-"""
+"""Deblurring photographs of any size and either depth with a trained network."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import tensorflow as tf
 
-from srn_tf.common.errors import InputError, OutOfMemory
+from srn_tf.common.errors import InputError, OutOfMemory, RunError
+from srn_tf.common.keras import keras
+from srn_tf.inference.graph import deblur, freeze, trace_deblurring
+from srn_tf.inference.hardware import PRECISIONS, available_memory, choose_precision
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
-from srn_tf.network.model import ScaleRecurrentNet
+from srn_tf.media.images import read_image
+from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.variants import Variant
 from srn_tf.weights.run_folder import load_model
 from srn_tf.weights.starter import load_starter
+
+_SMALLEST_TILE = 64  # for networks whose halo alone is larger than what fits into memory
 
 
 class Deblurrer:
     """`deblurrer(image)` returns the deblurred image: same size, same dtype.
 
+    An image that fits into half of the available memory is computed in one call, a larger one in
+    tiles. The weights become constants when the first image is deblurred: whoever changes those of
+    `model` later calls `refresh`.
+
     Args:
       model: as `build_model` or `load_model` return it; None: with the starter weights.
-      tile: height and width in pixels of the tiles in which large images are computed; None: the
-        largest that fit into about 1 GB, none for images that fit whole.
+      tile: height and width in pixels of the tiles in which all images are computed; None: none
+        for images that fit into memory, the largest that fit for others.
       halo: what the tiles overlap on each side, in pixels; None: the receptive field, with which
         tiles change nothing. Less is faster and inexact.
       show_progress: show a bar over the tiles of a large image.
       on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
-        raises ends the work.
+        raises ends the work. An image in one piece is one tile.
+      precision: "float32", "bfloat16" or "auto": bfloat16 where the processor or the GPU computes
+        in it, which is nearly twice as fast and changes some values by a gray level or two.
 
     Call arguments:
-      image: uint8 or uint16 `[H, W, 3]`, RGB, 1x1 or larger. Other arrays raise InputError; when
-        memory does not suffice or what the network gives is not finite, it is a RunError.
+      image: a PIL image, the path of an image file, or an array, uint8 or uint16 `[H, W, 3]`, RGB,
+        1x1 or larger. Returned is an array.
 
     Raises:
-      InputError: weights that are not finite.
+      InputError: meaningless options; when called, an image that is none of these.
+      RunError: when called: memory does not suffice, what the network gives is not finite, or the
+        process is a fork of one that has deblurred.
     """
 
     def __init__(
@@ -48,15 +63,25 @@ class Deblurrer:
         halo: int | None = None,
         show_progress: bool = False,
         on_progress: Callable[[float], None] | None = None,
+        precision: str = "auto",
     ):
-        model = model or load_starter()
-        _refuse_infinite(model.variables)
-        self._network = TiledNetwork(model, tile, halo, show_progress, on_progress)
+        _refuse_fork()
+        if tile is not None and tile < 1:
+            raise InputError(f"tile must be positive: {tile}")
+        if halo is not None and halo < 0:
+            raise InputError(f"halo must be positive or 0: {halo}")
+        if precision not in PRECISIONS:
+            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}: {precision!r}")
+        self._source = self._model = model or load_starter()
+        if choose_precision(precision) == "bfloat16":
+            self._model = _in_bfloat16(self._source)
+        self._tile, self._on_progress = tile, on_progress
+        self._tiled = TiledNetwork(self._model, halo, show_progress, on_progress)
 
     @classmethod
     def starter(cls, **options) -> Deblurrer:
         """With the weights of the package; `options` are those of the constructor."""
-        return cls(load_starter(), **options)
+        return cls(None, **options)
 
     @classmethod
     def from_run_dir(
@@ -67,6 +92,7 @@ class Deblurrer:
         Raises:
           InputError: no run folder, or no such checkpoint in it.
         """
+        _refuse_fork()
         return cls(load_model(run_dir, checkpoint), **options)
 
     @classmethod
@@ -76,86 +102,134 @@ class Deblurrer:
         Raises:
           InputError: no such SavedModel.
         """
+        _refuse_fork()
         return _SavedModelDeblurrer(folder)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        right_type = image.dtype in (np.uint8, np.uint16)
-        if not right_type or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise InputError(
-                f"an image must be uint8 or uint16 [H, W, 3]. Received: {image.dtype} {image.shape}"
-            )
-        try:
-            return self._deblurred(image)
-        except (tf.errors.ResourceExhaustedError, MemoryError):
-            height, width, _ = image.shape
-            raise OutOfMemory(
-                f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "
-                "run folder in place of a SavedModel"
-            ) from None
+    def refresh(self) -> None:
+        """Takes over the present weights of the model."""
+        if self._model is not self._source:
+            self._model.set_weights(self._source.get_weights())
+        self.__dict__.pop("_graph", None)
+        self._tiled.refresh()
 
-    def _deblurred(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray | PIL.Image.Image | str | os.PathLike) -> np.ndarray:
+        _refuse_fork()
+        image = _as_array(image)
         height, width, _ = image.shape
-        variant = self._network.variant
-        pad = [(0, -size % variant.size_multiple) for size in (height, width)]
-        padded = np.pad(image, [*pad, (0, 0)], mode="edge")
-        if variant.channels == 3:
-            (deblurred,) = self._network(padded[None])
-        else:
-            deblurred = self._three_gray_images(padded)
-        return deblurred[:height, :width]
+        for tile in self._tiles_to_try(height, width):
+            with contextlib.suppress(tf.errors.ResourceExhaustedError, MemoryError):
+                return self._whole(image) if tile is None else self._in_tiles(image, tile)
+        raise OutOfMemory(
+            f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "
+            "run folder in place of a SavedModel"
+        )
 
-    def _three_gray_images(self, image: np.ndarray) -> np.ndarray:
-        planes = np.moveaxis(image, -1, 0)[..., None]
-        if self._network.fits(*planes.shape[:3]):
-            deblurred = self._network(planes)
-        else:  # one after the other: a third of the memory
-            deblurred = np.concatenate([self._network(plane[None]) for plane in planes])
-        return np.moveaxis(deblurred[..., 0], 0, -1)
+    def _tiles_to_try(self, height: int, width: int) -> Iterator[int | None]:
+        """Sides of tiles, None for none; each for when memory does not suffice for the one before.
+
+        That happens on GPUs, whose memory nobody can ask for.
+        """
+        if self._tile is not None:
+            yield self._tile
+            return
+        pixels = height * width
+        area = min(available_memory() // 2 // bytes_per_pixel(self._model.variant), pixels)
+        for share in (1, 4, 16, 64):
+            if pixels <= area // share:
+                yield None
+            else:
+                yield max(math.isqrt(area // share) - 2 * self._tiled.halo, _SMALLEST_TILE)
+
+    def _whole(self, image: np.ndarray) -> np.ndarray:
+        (deblurred,) = self._graph(tf.constant(as_dtype(image, np.float32)[None]))
+        if self._on_progress is not None:
+            self._on_progress(1.0)
+        return as_dtype(deblurred[0].numpy(), image.dtype)
+
+    def _in_tiles(self, image: np.ndarray, tile: int) -> np.ndarray:
+        deblurred = deblur(
+            tf.constant(image[None]),
+            self._model.variant,
+            lambda images: tf.constant(self._tiled(images.numpy(), tile)),
+        )
+        return deblurred[0].numpy()
+
+    @functools.cached_property
+    def _traced(self) -> tf.types.experimental.ConcreteFunction:
+        return trace_deblurring(self._model)
+
+    @functools.cached_property
+    def _graph(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        return freeze(self._traced)
 
 
 class _SavedModelDeblurrer(Deblurrer):
-    """Padding, rounding and the rest are inside the SavedModel."""
+    """Padding and the rest are inside the SavedModel, which runs every image whole."""
 
     def __init__(self, folder: str | os.PathLike):
         if not tf.saved_model.contains_saved_model(os.fspath(folder)):
             raise InputError(f"{folder} is no SavedModel (srn_tf.export writes one)")
         try:
-            self._module = tf.saved_model.load(os.fspath(folder))  # owns the variables
+            self._module = tf.saved_model.load(os.fspath(folder))  # owns the function
+            function = self._module.signatures["float"]
         except (tf.errors.OpError, OSError, LookupError, ValueError) as error:
             text = (str(error).strip() or repr(error)).splitlines()[0]
-            raise InputError(f"{folder} is a damaged SavedModel: {text}") from None
-        self._signatures = self._module.signatures
-        _refuse_foreign(self._signatures, folder)
-        _refuse_infinite(getattr(self._module, "weights", ()))
+            raise InputError(f"{folder} is damaged or not from srn_tf.export: {text}") from None
+        self._graph = lambda image: function(image=image).values()
+        self._on_progress = None
 
-    def _deblurred(self, image: np.ndarray) -> np.ndarray:
-        values = tf.constant(as_dtype(image, np.float32)[None])
-        (deblurred,) = self._signatures["float"](image=values)["deblurred"]
-        return as_dtype(deblurred.numpy(), image.dtype)
+    def _tiles_to_try(self, height: int, width: int) -> Iterator[int | None]:
+        yield None
 
 
-def _refuse_infinite(variables: Iterable[tf.Variable]) -> None:
-    for variable in variables:
-        if variable.dtype.is_floating and not np.isfinite(variable.numpy()).all():
-            raise InputError(
-                f"the weights are not finite ({variable.name}): take an earlier checkpoint"
-            )
+_process = None  # which one has started TensorFlow's threads
 
 
-def _sides(shape: tf.TensorShape) -> list[int | None] | None:
-    return None if shape.rank is None else shape.as_list()
+def _refuse_fork() -> None:
+    global _process
+    _process = _process or os.getpid()
+    if _process != os.getpid():
+        raise RunError(
+            "TensorFlow does not run in a fork of a process that has used it: "
+            'make the pool with multiprocessing.get_context("spawn")'
+        )
 
 
-def _refuse_foreign(signatures: Mapping[str, object], folder: str | os.PathLike) -> None:
-    """Refuses a SavedModel whose names, types and shapes are not those of `srn_tf.export`."""
-    for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32)):
-        function = signatures.get(name)
-        found = function and [
-            {key: (spec.dtype, _sides(spec.shape)) for key, spec in specs.items()}
-            for specs in (function.structured_input_signature[1], function.structured_outputs)
-        ]
-        inputs, outputs = ({key: (dtype, [None] * 3 + [3])} for key in ("image", "deblurred"))
-        if not found or found[0] != inputs or found[1].keys() != outputs.keys():
-            raise InputError(f"{folder} was not written by srn_tf.export: its signatures differ")
-        if found[1]["deblurred"][0] != dtype:
-            raise InputError(f"{folder} was not written by srn_tf.export: its outputs differ")
+def _as_array(image: np.ndarray | PIL.Image.Image | str | os.PathLike) -> np.ndarray:
+    if isinstance(image, (str, os.PathLike)):
+        image = read_image(image)
+        if image.ndim == 2:
+            image = np.repeat(image[..., None], 3, axis=2)
+    elif isinstance(image, PIL.Image.Image) and image.mode in ("RGB", "L", "P", "1"):
+        image = np.asarray(PIL.ImageOps.exif_transpose(image).convert("RGB"))
+    if not (
+        isinstance(image, np.ndarray)
+        and image.dtype in (np.uint8, np.uint16)
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size
+    ):
+        raise InputError(
+            "an image must be a path, a PIL image or an array, uint8 or uint16 [H, W, 3]. "
+            "Received: "
+            + (f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image))
+        )
+    return image
+
+
+def _in_bfloat16(model: ScaleRecurrentNet) -> ScaleRecurrentNet:
+    """The same network, which computes in bfloat16 (its last convolution in float32)."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        low = build_model(model.variant)
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+    low.set_weights(model.get_weights())
+    return low
+
+
+def bytes_per_pixel(variant: Variant) -> int:
+    """What the feature maps of a photograph need at their peak, measured with both TensorFlows."""
+    maps = 6 if variant.encoder_decoder else 16
+    return 4 * variant.width * maps * (3 // variant.channels)

@@ -1,4 +1,4 @@
-"""The network scale by scale, each in tiles where it is too large for memory.
+"""The network in tiles, for images that are too large for memory.
 
 A prediction depends on its surroundings only as far as the receptive field of `ScaleNet`. So a
 scale can be cut into tiles: each is computed with a margin (the halo) and cropped, and what the
@@ -7,221 +7,201 @@ a halo of the receptive field the result is that of the network run at once, up 
 Cutting across all scales at once would need a halo seven times as wide.
 
 Where a tile touches the border of the image its halo ends there, so that convolutions see the
-zero padding they see in the whole image. Tiles start at multiples of the network's downsampling,
-because a strided convolution of a shifted crop would sample other pixels.
+zero padding they see in the whole image.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+import tqdm
 
-from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.progress import Progress
-from srn_tf.network.model import WIDTHS, ScaleNet, ScaleRecurrentNet
-from srn_tf.network.resize import halve
-from srn_tf.network.upsampling import REACH
-
-# What a tile and its halo may measure, in pixels times images of a batch: the feature maps of the
-# paper's network then need about 1 GB. Without strides they are wider at full size, by this factor.
-_LARGEST_AREA = 1200**2
-_FLAT_FACTOR = WIDTHS[-1] // WIDTHS[0]
-_SMALLEST_TILE = 64  # for networks whose halo alone is larger than that
-
-_STRIP = 512  # rows of an image that are halved at a time; even
+from srn_tf.common.errors import RunError
+from srn_tf.inference.graph import freeze, trace
+from srn_tf.network.model import ScaleRecurrentNet
+from srn_tf.network.resize import image_pyramid
 
 
 class Span(NamedTuple):
-    """One tile along one axis: `start:stop` is kept of what `outer_start:outer_stop` gives."""
+    """A tile along one axis: `start` to `stop`, with its halo `outer_start` to `outer_stop`."""
 
     start: int
     stop: int
     outer_start: int
     outer_stop: int
 
-    @property
-    def core(self) -> slice:
-        """What the tile is responsible for, in the image."""
-        return slice(self.start, self.stop)
 
-    @property
-    def outer(self) -> slice:
-        """The core and its halo, in the image."""
-        return slice(self.outer_start, self.outer_stop)
+class Tile(NamedTuple):
+    """A part of an image, and of every feature map that is a whole number of times smaller."""
 
-    @property
-    def inner(self) -> slice:
-        """The core, in the tile."""
-        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+    rows: Span
+    cols: Span
 
-    def reduced(self, factor: int) -> Span:
-        """The same in a feature map `factor` times as small."""
-        return Span(*(edge // factor for edge in self))
+    def cut(self, whole: np.ndarray, reduction: int = 1) -> np.ndarray:
+        """The tile with its halo, out of `[B, H, W, C]` that is so many times smaller."""
+        rows, cols = (
+            slice(span.outer_start // reduction, span.outer_stop // reduction) for span in self
+        )
+        return whole[:, rows, cols]
 
-
-def exact_halo(net: ScaleNet) -> int:
-    """The smallest halo that changes nothing: 100 pixels for SR-EDRB3, 188 for SRN."""
-    return _round_up(int(max(net.reach)), net.variant.downsampling)
+    def put(self, part: np.ndarray, whole: np.ndarray, reduction: int = 1) -> None:
+        """Writes the tile without its halo; `part` is as `cut` returns it."""
+        outer = [span.outer_start // reduction for span in self]
+        rows, cols = (slice(span.start // reduction, span.stop // reduction) for span in self)
+        inner_rows, inner_cols = (
+            slice(core.start - start, core.stop - start) for core, start in zip((rows, cols), outer)
+        )
+        whole[:, rows, cols] = part[:, inner_rows, inner_cols]
 
 
 def spans(size: int, tile: int, halo: int, multiple: int) -> list[Span]:
     """Cuts an axis of `size` pixels into the fewest tiles, of nearly equal length.
 
-    `size`, `tile` and `halo` are multiples of `multiple`, and so is every edge.
+    `tile` and `halo` are multiples of `multiple`, and so is every edge but the last.
     """
     count = -(-size // tile)
-    edges = [size // multiple * i // count * multiple for i in range(count + 1)]
+    edges = [size // multiple * i // count * multiple for i in range(count)] + [size]
     return [
         Span(start, stop, max(start - halo, 0), min(stop + halo, size))
         for start, stop in zip(edges, edges[1:])
     ]
 
 
+def receptive_field(model: ScaleRecurrentNet) -> int:
+    """How many pixels to a side one pixel of a prediction sees at most, at its own scale.
+
+    99 for SR-EDRB3, 188 for SRN: those to the bottom and right, where TensorFlow pads strided
+    convolutions more. In a recurrent cell each convolution counts as if it followed the others.
+    """
+    variant, reach = model.variant, model.variant.kernel_size // 2
+    stride = variant.stride
+    blocks = 4 * variant.blocks * reach  # two convolutions to a block, in encoder and decoder
+    down, up = (reach + 1, 1) if variant.encoder_decoder else (reach, reach)
+    kernels = [v.shape for v in model.nets[0].recurrent.trainable_variables if v.shape.rank == 4]
+    field = blocks + sum(shape[0] // 2 for shape in kernels)  # at the bottleneck, in its pixels
+    for _ in range(2):
+        field = blocks + down + stride * field + up
+    return field + 2 * reach  # the first and the last convolution
+
+
 class TiledNetwork:
-    """A network that predicts the finest scale of an image of any size in bounded memory.
+    """A network that predicts the finest scale of integer images in bounded memory.
 
     Args:
       model: as `build_model` or `load_model` return it.
-      tile: height and width of the tiles in pixels, without halo; None for as large as fits into
-        about 1 GB, and the whole image when that does.
       halo: width of the margin in pixels; None for the receptive field. Less is faster and inexact.
-      show_progress: show a bar while there is more than one tile to a scale.
+      show_progress: show a bar.
       on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
         raises ends the work.
-
-    Raises:
-      InputError: tile below 1 or halo below 0.
     """
 
     def __init__(
         self,
         model: ScaleRecurrentNet,
-        tile: int | None = None,
         halo: int | None = None,
         show_progress: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ):
-        if (tile is not None and tile < 1) or (halo is not None and halo < 0):
-            raise InputError(f"tile must be positive and halo not negative: {tile}, {halo}")
-        self.variant = model.variant
-        multiple = self.variant.downsampling
-        self._tile = None if tile is None else _round_up(tile, multiple)
-        self._halo = exact_halo(model.nets[0]) if halo is None else _round_up(halo, multiple)
-        self._show_progress = show_progress
-        self._on_progress = on_progress
-        functions = {net: _as_function(net) for net in model.nets}
-        self._functions = [functions[net] for net in model.nets]
-        self._upsample_image, self._upsample_state = model.upsample_image, model.upsample_state
+        self._model, self._variant = model, model.variant
+        # Edges of tiles are whole pixels also of the state of the next coarser scale, of which
+        # upsampling sees one pixel more.
+        self._multiple = 2 * self._variant.downsampling
+        if halo is None:
+            halo = receptive_field(model) + self._multiple
+        self.halo = _round_up(halo, self._multiple)
+        self._show_progress, self._on_progress = show_progress, on_progress
+        self._functions = {}
 
-    def fits(self, batch: int, height: int, width: int) -> bool:
-        """Whether the finest scale of such a batch is computed in one piece."""
-        return len(self._tiles(batch, height, width)) == 1
-
-    def __call__(self, blurred: np.ndarray) -> np.ndarray:
-        """Deblurs integer images.
+    def __call__(self, blurred: np.ndarray, tile: int) -> np.ndarray:
+        """Deblurs images in tiles.
 
         Args:
           blurred: uint8 or uint16 `[B, H, W, channels]`; H and W multiples of
             `variant.size_multiple`.
+          tile: height and width of the tiles in pixels, without halo.
 
         Returns:
           The same shape and dtype, clipped and rounded.
         """
-        pyramid = [blurred]
-        while len(pyramid) < self.variant.scales:
-            pyramid.append(_halved(pyramid[-1], self.variant.resize))
-        tiles = [self._tiles(*images.shape[:3]) for images in pyramid]
-        result, done = None, 0
-        total = sum(_area(rows, cols) for level in tiles for rows, cols in level)
+        floats = tf.constant(as_dtype(blurred, np.float32))
+        _, *coarser = image_pyramid(floats, self._variant.scales, self._variant.resize)
+        del floats  # the finest scale stays in integers, a quarter of its memory
+        pyramid = [blurred, *(images.numpy() for images in coarser)]
+        tile = _round_up(tile, self._multiple)
+        tiles = [self._tiles(images, tile) for images in pyramid]
+        total, done = sum(map(len, tiles)), 0
+        hidden = None if self._show_progress else True  # None: where stderr is no terminal
+        with tqdm.tqdm(desc="tiles", total=total, leave=False, disable=hidden) as bar:
 
-        def advance(area: int) -> None:
-            nonlocal done
-            done += area
-            bar.update(area)
-            if self._on_progress is not None:
-                self._on_progress(done / total)
+            def advance():
+                nonlocal done
+                done += 1
+                bar.update()
+                if self._on_progress is not None:
+                    self._on_progress(done / total)
 
-        shown = self._show_progress and len(tiles[0]) > 1
-        bar = Progress("tiles", total, "pixel", scale=True, lines=shown, bar=shown)
-        with contextlib.closing(bar):
-            for level in reversed(range(self.variant.scales)):
-                # Popped, so that no image is held longer than needed.
-                result = self._run_scale(level, pyramid.pop(), tiles[level], result, advance)
-        return result.prediction
+            return self._model.from_coarse_to_fine(
+                pyramid,
+                lambda scale, *inputs: self._run_scale(scale, tiles[scale], advance, *inputs),
+            )[0]
+
+    def refresh(self) -> None:
+        """Takes over the present weights of the model."""
+        self._functions.clear()
+
+    def _tiles(self, images: np.ndarray, tile: int) -> list[Tile]:
+        axes = (spans(size, tile, self.halo, self._multiple) for size in images.shape[1:3])
+        return [Tile(*both) for both in itertools.product(*axes)]
 
     def _run_scale(
         self,
-        level: int,
+        scale: int,
+        tiles: list[Tile],
+        advance: Callable[[], None],
         blurred: np.ndarray,
-        tiles: list[tuple[Span, Span]],
-        coarse: _Result | None,
-        advance: Callable[[int], None],
-    ) -> _Result:
-        """The prediction, of the dtype of `blurred`, and the state; level 0, the finest, has none.
+        coarser: np.ndarray | None,
+        state: list[np.ndarray] | None,
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """What `at_scale` does, tile by tile; the prediction is of the dtype of `blurred`."""
+        prediction, new_state = np.empty_like(blurred), []
+        reduction, function = self._variant.downsampling, self._function(scale)
+        for tile in tiles:
+            inputs = [as_dtype(tile.cut(blurred), np.float32)]
+            if coarser is not None:
+                inputs.append(as_dtype(tile.cut(coarser, 2), np.float32))
+                inputs += [tile.cut(part, 2 * reduction) for part in state]
+            part, *state_parts = (t.numpy() for t in function(*map(tf.constant, inputs)))
+            tile.put(as_dtype(part, blurred.dtype), prediction)
+            if scale > 0:  # nobody reads the state of the finest scale, and it is the largest
+                if not new_state:
+                    batch, height, width, _ = blurred.shape
+                    size = (batch, height // reduction, width // reduction)
+                    new_state = [np.empty((*size, p.shape[3]), p.dtype) for p in state_parts]
+                for part, whole in zip(state_parts, new_state):
+                    tile.put(part, whole, reduction)
+            advance()
+        return prediction, new_state
 
-        Nobody would read the state of the finest scale, and it is the largest.
-        """
-        batch, height, width, _ = blurred.shape
-        reduction = self.variant.downsampling
-        count = len(self._upsample_state) if level else 0
-        state_shape = (batch, height // reduction, width // reduction, WIDTHS[-1])
-        result = _Result(
-            np.empty_like(blurred), [np.empty(state_shape, np.float32) for _ in range(count)]
-        )
-        for rows, cols in tiles:
-            prediction, state = self._run_tile(level, blurred, rows, cols, coarse)
-            result.prediction[:, rows.core, cols.core] = as_dtype(
-                prediction[:, rows.inner, cols.inner].numpy(), blurred.dtype
-            )
-            rows_, cols_ = rows.reduced(reduction), cols.reduced(reduction)
-            for whole, tensor in zip(result.state, state):
-                whole[:, rows_.core, cols_.core] = tensor[:, rows_.inner, cols_.inner]
-            advance(_area(rows, cols))
-        return result
+    def _function(self, scale: int) -> Callable[..., list[tf.Tensor]]:
+        """`at_scale` as a graph with constant weights, made once for all sizes."""
+        net, is_coarsest = self._model.nets[scale], scale == self._variant.scales - 1
+        key = id(net), is_coarsest
+        if key not in self._functions:
+            image = tf.TensorSpec([None, None, None, self._variant.channels])
+            features = [None, None, None, 4 * self._variant.width]
+            state = [tf.TensorSpec(features, net.compute_dtype)] * net.recurrent.state_count
 
-    def _run_tile(
-        self, level: int, blurred: np.ndarray, rows: Span, cols: Span, coarse: _Result | None
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """`ScaleNet` on one tile with its halo."""
-        images = as_dtype(blurred[:, rows.outer, cols.outer], np.float32)
-        rows_, cols_ = (span.reduced(self.variant.downsampling) for span in (rows, cols))
-        if coarse is None:
-            prediction = images
-            shape = (len(images), _length(rows_.outer), _length(cols_.outer), WIDTHS[-1])
-            state = [tf.zeros(shape)] * len(self._upsample_state)
-        else:
-            prediction = _enlarged(self._upsample_image, coarse.prediction, rows.outer, cols.outer)
-            state = [
-                _enlarged(upsample, tensor, rows_.outer, cols_.outer)
-                for upsample, tensor in zip(self._upsample_state, coarse.state)
-            ]
-        return self._functions[level](tf.concat([images, prediction], axis=-1), state)
+            def at_scale(blurred, *coarser):
+                prediction, *state = coarser or (None,)
+                return self._model.at_scale(scale, blurred, prediction, state)
 
-    def _tiles(self, batch: int, height: int, width: int) -> list[tuple[Span, Span]]:
-        multiple, tile = self.variant.downsampling, self._tile
-        if tile is None:
-            area = _LARGEST_AREA // batch
-            if not self.variant.encoder_decoder:
-                area //= _FLAT_FACTOR
-            if height * width <= area:
-                tile = max(height, width)
-            else:
-                tile = max(math.isqrt(area) - 2 * self._halo, _SMALLEST_TILE) // multiple * multiple
-        rows, cols = (spans(size, tile, self._halo, multiple) for size in (height, width))
-        return list(itertools.product(rows, cols))
-
-
-class _Result(NamedTuple):
-    """What one scale hands to the next: `[B, H, W, C]`, and tensors of the size of the state."""
-
-    prediction: np.ndarray
-    state: list[np.ndarray]
+            traced = trace(at_scale, *([image] if is_coarsest else [image, image, *state]))
+            self._functions[key] = freeze(traced)
+        return self._functions[key]
 
 
 def as_dtype(image: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
@@ -237,45 +217,6 @@ def as_dtype(image: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
             raise RunError("the network's output is not finite")
         return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
     return image.astype(dtype) / dtype(np.iinfo(image.dtype).max)
-
-
-def _as_function(net: ScaleNet) -> tf.types.experimental.GenericFunction:
-    """`net` as a graph that is traced once for all sizes."""
-    features = tf.TensorSpec([None, None, None, WIDTHS[-1]])
-    signature = (
-        tf.TensorSpec([None, None, None, 2 * net.variant.channels]),
-        [features] * net.recurrent.state_count,
-    )
-    return tf.function(lambda images, state: net(images, state), input_signature=signature)
-
-
-def _halved(images: np.ndarray, rule: str) -> np.ndarray:
-    """Half the size as float32, a strip at a time: integers are never held as floats at once."""
-    strips = (images[:, top : top + _STRIP] for top in range(0, images.shape[1], _STRIP))
-    return np.concatenate(
-        [halve(tf.constant(as_dtype(strip, np.float32)), rule).numpy() for strip in strips], axis=1
-    )
-
-
-def _enlarged(
-    upsample: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray, rows: slice, cols: slice
-) -> tf.Tensor:
-    """What `upsample(images)[:, rows, cols]` would be, computed from that neighbourhood alone."""
-    crop, inside = [slice(None)], [slice(None)]
-    for span, size in zip((rows, cols), images.shape[1:3]):
-        start = max(span.start // 2 - REACH, 0)
-        stop = min(-(-span.stop // 2) + REACH, size)
-        crop.append(slice(start, stop))
-        inside.append(slice(span.start - 2 * start, span.stop - 2 * start))
-    return upsample(tf.constant(images[tuple(crop)]))[tuple(inside)]
-
-
-def _length(span: slice) -> int:
-    return span.stop - span.start
-
-
-def _area(rows: Span, cols: Span) -> int:
-    return _length(rows.outer) * _length(cols.outer)
 
 
 def _round_up(size: int, multiple: int) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
-from srn_tf.network.layers import ResBlock
 from srn_tf.network.model import ScaleNet, ScaleRecurrentNet
 
 _QUIET = 0.01  # scale of what would disturb the copied channels; at zero, ReLU would never wake up
@@ -34,7 +33,7 @@ def _start_net(net: ScaleNet) -> None:
     on_path = [net.in_block, net.out_block] if net.variant.encoder_decoder else stages
     for stage in stages:
         for block in stage.blocks:
-            if isinstance(block, ResBlock):
+            if block.skip:
                 block.conv2.kernel.assign(tf.zeros_like(block.conv2.kernel))
             elif stage in on_path:
                 _copy_channels(block.conv1, channels)

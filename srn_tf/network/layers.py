@@ -4,14 +4,10 @@ All are Keras layers on `[B, H, W, C]`, SAME-padded as TensorFlow pads (a stride
 more at the bottom and right), weights Xavier uniform, biases zero (Sec. 4). ReLU follows every
 convolution and deconvolution but the second of a ResBlock and the last of the network; there is
 none after the sum of a ResBlock. That is what the released code does.
-
-Each layer knows its `reach`: how far an output sees, `[to the top or left, to the bottom or
-right]`, in pixels of the larger of its sides (the input, or a deconvolution's output).
 """
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
@@ -23,8 +19,6 @@ class Conv(keras.layers.Conv2D):
 
     def __init__(self, filters: int, kernel_size: int, activation: str | None = "relu", **kwargs):
         super().__init__(filters, kernel_size, padding="same", activation=activation, **kwargs)
-        padding = (kernel_size - self.strides[0]) // 2  # at the top and left
-        self.reach = np.array([padding, kernel_size - 1 - padding])
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.activation(_add_bias(self.convolution_op(x, self.kernel), self.bias))
@@ -35,7 +29,6 @@ class Deconv(keras.layers.Conv2DTranspose):
 
     def __init__(self, filters: int, activation: str | None = "relu", **kwargs):
         super().__init__(filters, 4, strides=2, padding="same", activation=activation, **kwargs)
-        self.reach = np.array([2, 1])
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         batch, height, width, _ = tf.unstack(tf.shape(x))
@@ -45,52 +38,29 @@ class Deconv(keras.layers.Conv2DTranspose):
 
 
 class ResBlock(keras.layers.Layer):
-    """x + conv(relu(conv(x))) (Sec. 3.2; no batch normalisation)."""
+    """x + conv(relu(conv(x))) (Sec. 3.2; no batch normalisation).
 
-    def __init__(self, filters: int, kernel_size: int, **kwargs):
+    With `skip=False` relu(conv(relu(conv(x)))), which SR-ED and SR-Flat have in its place.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, skip: bool = True, **kwargs):
         super().__init__(**kwargs)
+        self.skip = skip
         self.conv1 = Conv(filters, kernel_size, name="conv1")
-        self.conv2 = Conv(filters, kernel_size, activation=None, name="conv2")
-        self.reach = self.conv1.reach + self.conv2.reach
+        self.conv2 = Conv(filters, kernel_size, None if skip else "relu", name="conv2")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return x + self.conv2(self.conv1(x))
-
-
-class PlainBlock(keras.layers.Layer):
-    """relu(conv(relu(conv(x)))): what SR-ED and SR-Flat have in place of a ResBlock."""
-
-    def __init__(self, filters: int, kernel_size: int, **kwargs):
-        super().__init__(**kwargs)
-        self.conv1 = Conv(filters, kernel_size, name="conv1")
-        self.conv2 = Conv(filters, kernel_size, name="conv2")
-        self.reach = self.conv1.reach + self.conv2.reach
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.conv2(self.conv1(x))
-
-
-class InBlock(keras.layers.Layer):
-    """A convolution of the input images to `filters` channels, then ResBlocks."""
-
-    def __init__(self, filters: int, variant: Variant, **kwargs):
-        super().__init__(**kwargs)
-        self.conv = Conv(filters, variant.kernel_size, name="conv")
-        self.blocks = _blocks(filters, variant)
-        self.reach = self.conv.reach + _sum_of_reach(self.blocks)
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return _run(self.blocks, self.conv(x))
+        y = self.conv2(self.conv1(x))
+        return x + y if self.skip else y
 
 
 class EBlock(keras.layers.Layer):
-    """A convolution of stride 2 to `filters` channels, then ResBlocks: halves the size."""
+    """A convolution to `filters` channels, then ResBlocks; with stride 1 it is the InBlock."""
 
-    def __init__(self, filters: int, variant: Variant, **kwargs):
+    def __init__(self, filters: int, stride: int, variant: Variant, **kwargs):
         super().__init__(**kwargs)
-        self.conv = Conv(filters, variant.kernel_size, strides=variant.stride, name="conv")
-        self.blocks = _blocks(filters, variant)
-        self.reach = self.conv.reach + variant.stride * _sum_of_reach(self.blocks)
+        self.conv = Conv(filters, variant.kernel_size, strides=stride, name="conv")
+        self.blocks = _res_blocks(filters, variant)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return _run(self.blocks, self.conv(x))
@@ -104,12 +74,11 @@ class DBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, variant: Variant, **kwargs):
         super().__init__(**kwargs)
-        self.blocks = _blocks(filters, variant)
+        self.blocks = _res_blocks(filters, variant)
         if variant.encoder_decoder:
             self.up = Deconv(filters // 2, name="deconv")
         else:
             self.up = Conv(filters // 2, variant.kernel_size, name="conv")
-        self.reach = variant.stride * _sum_of_reach(self.blocks) + self.up.reach
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.up(_run(self.blocks, x))
@@ -123,11 +92,8 @@ class OutBlock(keras.layers.Layer):
 
     def __init__(self, filters: int, variant: Variant, **kwargs):
         super().__init__(**kwargs)
-        self.blocks = _blocks(filters, variant)
-        self.conv = Conv(
-            variant.channels, variant.kernel_size, activation=None, dtype="float32", name="conv"
-        )
-        self.reach = _sum_of_reach(self.blocks) + self.conv.reach
+        self.blocks = _res_blocks(filters, variant)
+        self.conv = Conv(variant.channels, variant.kernel_size, None, dtype="float32", name="conv")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conv(_run(self.blocks, x))
@@ -139,16 +105,15 @@ def _add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return x + bias if x.dtype == tf.bfloat16 else tf.nn.bias_add(x, bias)
 
 
-def _blocks(filters: int, variant: Variant) -> list[keras.layers.Layer]:
-    kind = {"residual": ResBlock, "plain": PlainBlock}[variant.block]
-    return [kind(filters, variant.kernel_size, name=f"block{i + 1}") for i in range(variant.blocks)]
+def _res_blocks(filters: int, variant: Variant) -> list[ResBlock]:
+    skip = variant.block == "residual"
+    return [
+        ResBlock(filters, variant.kernel_size, skip, name=f"block{i + 1}")
+        for i in range(variant.blocks)
+    ]
 
 
 def _run(layers: list[keras.layers.Layer], x: tf.Tensor) -> tf.Tensor:
     for layer in layers:
         x = layer(x)
     return x
-
-
-def _sum_of_reach(layers: list[keras.layers.Layer]) -> np.ndarray:
-    return sum(layer.reach for layer in layers)

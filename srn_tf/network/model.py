@@ -6,17 +6,18 @@ scale 1 of the paper, the size of the input.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
-from srn_tf.network.layers import DBlock, EBlock, InBlock, OutBlock
-from srn_tf.network.recurrent import CELLS
+from srn_tf.network import recurrent
+from srn_tf.network.layers import DBlock, EBlock, OutBlock
 from srn_tf.network.resize import image_pyramid
 from srn_tf.network.upsampling import make_upsampling
-from srn_tf.network.variants import Variant, get_variant
+from srn_tf.network.variants import RECURRENT, Variant, get_variant
 
-WIDTHS = (32, 64, 128)  # channels of InBlock and OutBlock, of the middle, of the bottleneck
+State = recurrent.State
 
 
 class ScaleNet(keras.layers.Layer):
@@ -28,45 +29,33 @@ class ScaleNet(keras.layers.Layer):
     Call arguments:
       images: `[B, H, W, 2 * channels]`, the blurred image beside the upsampled prediction of the
         next coarser scale; H and W multiples of `variant.downsampling`.
-      state: that of the next coarser scale, resized; None at the coarsest.
+      state: that of the next coarser scale, resized; None at the coarsest, which starts with
+        zeros.
 
     Returns:
       The prediction `[B, H, W, channels]` and the state, whose tensors are
-      `[B, H / variant.downsampling, W / variant.downsampling, 128]`.
+      `[B, H / variant.downsampling, W / variant.downsampling, 4 * variant.width]`.
     """
 
     def __init__(self, variant: Variant, **kwargs):
         super().__init__(**kwargs)
+        width, stride = variant.width, variant.stride
         self.variant = variant
-        small, middle, large = WIDTHS
-        self.in_block = InBlock(small, variant, name="in_block")
-        self.eblock1 = EBlock(middle, variant, name="eblock1")
-        self.eblock2 = EBlock(large, variant, name="eblock2")
-        self.recurrent = CELLS[variant.recurrent](large, name=variant.recurrent)
-        self.dblock1 = DBlock(large, variant, name="dblock1")
-        self.dblock2 = DBlock(middle, variant, name="dblock2")
-        self.out_block = OutBlock(small, variant, name="out_block")
+        self.in_block = EBlock(width, 1, variant, name="in_block")
+        self.eblock1 = EBlock(2 * width, stride, variant, name="eblock1")
+        self.eblock2 = EBlock(4 * width, stride, variant, name="eblock2")
+        cell = getattr(recurrent, RECURRENT[variant.recurrent])
+        self.recurrent = cell(4 * width, name=variant.recurrent)
+        self.dblock1 = DBlock(4 * width, variant, name="dblock1")
+        self.dblock2 = DBlock(2 * width, variant, name="dblock2")
+        self.out_block = OutBlock(width, variant, name="out_block")
 
-    @property
-    def reach(self) -> np.ndarray:
-        """How far one pixel of a prediction sees: its receptive field, in pixels of its scale.
-
-        `[to the top or left, to the bottom or right]`; they differ because TensorFlow pads strided
-        convolutions more at the bottom and right.
-        """
-        stride = self.variant.stride  # size of the next coarser pixels
-        coarse = self.eblock2.reach + stride * self.recurrent.reach + self.dblock1.reach
-        middle = self.eblock1.reach + stride * coarse + self.dblock2.reach
-        return self.in_block.reach + middle + self.out_block.reach
-
-    def call(
-        self, images: tf.Tensor, state: list[tf.Tensor] | None = None
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def call(self, images: tf.Tensor, state: State | None = None) -> tuple[tf.Tensor, State]:
         encoded1 = self.in_block(images)
         encoded2 = self.eblock1(encoded1)
         encoded3 = self.eblock2(encoded2)
-        if state is None:
-            state = self.recurrent.initial_state(encoded3)
+        if not state:
+            state = [tf.zeros_like(encoded3)] * self.recurrent.state_count
         bottleneck, state = self.recurrent(encoded3, state)
         decoded2 = self.dblock1(bottleneck)
         if self.variant.encoder_decoder:
@@ -78,7 +67,7 @@ class ScaleNet(keras.layers.Layer):
 
 
 class ScaleRecurrentNet(keras.Model):
-    """The whole network: a loop over scales from coarse to fine (Eq. 1).
+    """The whole network.
 
     Args:
       variant: which network of the paper.
@@ -99,30 +88,52 @@ class ScaleRecurrentNet(keras.Model):
         if variant.shared_weights:
             self.nets = [ScaleNet(variant, name="net")] * variant.scales
         else:
-            self.nets = [
-                ScaleNet(variant, name=f"net{scale + 1}") for scale in range(variant.scales)
-            ]
+            self.nets = [ScaleNet(variant, name=f"net{i + 1}") for i in range(variant.scales)]
         # One operator for the image and one for each tensor of the state, from scale to scale.
         self.upsample_image = make_upsampling(
             variant, variant.channels, dtype="float32", name="upsample_image"
         )
         self.upsample_state = [
-            make_upsampling(variant, WIDTHS[-1], name=f"upsample_state{i + 1}")
+            make_upsampling(variant, 4 * variant.width, name=f"upsample_state{i + 1}")
             for i in range(self.nets[0].recurrent.state_count)
         ]
 
     def call(self, blurred: tf.Tensor) -> list[tf.Tensor]:
         pyramid = image_pyramid(blurred, self.variant.scales, self.variant.resize)
-        prediction, state = pyramid[-1], None  # the coarsest scale sees the blurred image twice
-        predictions = []
-        for net, blurred_here in zip(reversed(self.nets), reversed(pyramid)):
-            if predictions:
-                # The image is handed on as data; gradients cross scales through the state alone.
-                prediction = self.upsample_image(tf.stop_gradient(prediction))
-                state = [enlarge(part) for enlarge, part in zip(self.upsample_state, state)]
-            prediction, state = net(tf.concat([blurred_here, prediction], axis=-1), state)
+        return self.from_coarse_to_fine(pyramid, self.at_scale)
+
+    def from_coarse_to_fine(self, pyramid: list, run_scale: Callable) -> list:
+        """The loop over scales of Eq. 1; returns the predictions of all, finest first.
+
+        Args:
+          pyramid: the blurred image in every size, finest first.
+          run_scale: what computes one of them, `at_scale` or a function that cuts into tiles.
+        """
+        predictions, state = [], None
+        for scale in reversed(range(len(pyramid))):
+            coarser = predictions[0] if predictions else None
+            prediction, state = run_scale(scale, pyramid[scale], coarser, state)
             predictions.insert(0, prediction)
         return predictions
+
+    def at_scale(
+        self, scale: int, blurred: tf.Tensor, coarser: tf.Tensor | None, state: State | None
+    ) -> tuple[tf.Tensor, State]:
+        """The prediction and the state of one scale.
+
+        Args:
+          scale: 0 is the finest.
+          blurred: `[B, H, W, channels]`, the blurred image at this scale.
+          coarser: `[B, H / 2, W / 2, channels]`, the prediction of the next coarser scale; None at
+            the coarsest scale, which sees the blurred image twice.
+          state: that of the next coarser scale.
+        """
+        image = blurred
+        if coarser is not None:
+            # The image is handed on as data; gradients cross scales through the state alone.
+            image = self.upsample_image(tf.stop_gradient(coarser))
+            state = [enlarge(part) for enlarge, part in zip(self.upsample_state, state)]
+        return self.nets[scale](tf.concat([blurred, image], axis=-1), state)
 
     @property
     def recurrent_variables(self) -> list[tf.Variable]:

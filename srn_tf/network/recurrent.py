@@ -1,53 +1,23 @@
 """The modules in the bottleneck that carry information from scale to scale (Sec. 3.1, Eq. 2).
 
-Every cell is called as `output, state = cell(features, state)`. The features and every tensor of
-the state are `[B, h, w, filters]`; a state is a list of tensors, empty for a cell without memory.
-The caller starts with `cell.initial_state(features)` (zeros) and resizes the state between scales.
-Kernels are 3x3 as in the released code, also in the 5x5 network. `*` is convolution, `.` the
-elementwise product, `s` the logistic function.
+Every cell is a layer, called as `output, state = cell(features, state)`. The features and every
+tensor of the state are `[B, h, w, filters]`; a state is a list of `state_count` tensors, zeros at
+the coarsest scale and resized between scales by the caller. Kernels are 3x3 as in the released
+code, also in the 5x5 network. `*` is convolution, `.` the elementwise product, `s` the logistic
+function. A further cell is a class here and a line in the table `RECURRENT` of variants.py.
 """
 
 from __future__ import annotations
-
-import abc
 
 import tensorflow as tf
 
 from srn_tf.common.keras import keras
 from srn_tf.network.layers import Conv
-from srn_tf.network.variants import RECURRENT
 
 State = list[tf.Tensor]
 
 
-class Cell(keras.layers.Layer, abc.ABC):
-    """What stands in the bottleneck.
-
-    Args:
-      filters: number of channels of the features, the output and each tensor of the state.
-
-    Attributes:
-      state_count: number of tensors in the state.
-      reach: how far the output sees in the features, in their pixels, to each side.
-    """
-
-    state_count: int
-    reach: int
-
-    def __init__(self, filters: int, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-
-    def initial_state(self, features: tf.Tensor) -> State:
-        """Zeros `[B, h, w, filters]` for features of that size."""
-        return [tf.zeros_like(features) for _ in range(self.state_count)]
-
-    @abc.abstractmethod
-    def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """The output and the new state."""
-
-
-class ConvLSTM2D(Cell):
+class ConvLSTM2D(keras.layers.Layer):
     """Convolutional LSTM; its state is `[c, h]`.
 
         i, j, f, o = W * [x, h] + b      (one convolution, split in this order)
@@ -59,10 +29,9 @@ class ConvLSTM2D(Cell):
     """
 
     state_count = 2
-    reach = 1
 
     def __init__(self, filters: int, **kwargs):
-        super().__init__(filters, **kwargs)
+        super().__init__(**kwargs)
         start = keras.initializers.TruncatedNormal(stddev=1e-3)
         self.gates = Conv(4 * filters, 3, activation=None, kernel_initializer=start, name="gates")
 
@@ -74,7 +43,7 @@ class ConvLSTM2D(Cell):
         return h, [c, h]
 
 
-class ConvRNN2D(Cell):
+class ConvRNN2D(keras.layers.Layer):
     """Convolutional Elman network (variant RNN); its state is `[h]`.
 
     h' = tanh(Wx * x + Wh * h + bx + bh)
@@ -82,10 +51,9 @@ class ConvRNN2D(Cell):
     """
 
     state_count = 1
-    reach = 2
 
     def __init__(self, filters: int, **kwargs):
-        super().__init__(filters, **kwargs)
+        super().__init__(**kwargs)
         self.input_conv = Conv(filters, 3, activation=None, name="input")
         self.hidden_conv = Conv(filters, 3, activation=None, name="hidden")
         self.output_conv = Conv(filters, 3, name="output")
@@ -95,7 +63,7 @@ class ConvRNN2D(Cell):
         return self.output_conv(h), [h]
 
 
-class ConvGRU2D(Cell):
+class ConvGRU2D(keras.layers.Layer):
     """Convolutional gated recurrent unit, the third choice of Sec. 3.1; its state is `[h]`.
 
     z, r = s(W * [x, h] + b)         (one convolution, split in this order)
@@ -104,10 +72,9 @@ class ConvGRU2D(Cell):
     """
 
     state_count = 1
-    reach = 2
 
     def __init__(self, filters: int, **kwargs):
-        super().__init__(filters, **kwargs)
+        super().__init__(**kwargs)
         self.gates = Conv(2 * filters, 3, activation="sigmoid", name="gates")
         self.candidate = Conv(filters, 3, activation="tanh", name="candidate")
 
@@ -119,28 +86,26 @@ class ConvGRU2D(Cell):
         return h, [h]
 
 
-class ConvCell(Cell):
+class ConvCell(keras.layers.Layer):
     """One convolution with ReLU in place of a recurrent module: SS, SC, w/o R, SR-Flat, SR-RB."""
 
     state_count = 0
-    reach = 1
 
     def __init__(self, filters: int, **kwargs):
-        super().__init__(filters, **kwargs)
+        super().__init__(**kwargs)
         self.conv = Conv(filters, 3, name="conv")
 
     def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         return self.conv(features), state
 
 
-class NoCell(Cell):
+class NoCell(keras.layers.Layer):
     """Nothing in the bottleneck: the released `gray` and `color` models."""
 
     state_count = 0
-    reach = 0
+
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(**kwargs)
 
     def call(self, features: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         return features, state
-
-
-CELLS = dict(zip(RECURRENT, (ConvLSTM2D, ConvRNN2D, ConvGRU2D, ConvCell, NoCell)))

@@ -2,7 +2,8 @@
 
 Sec. 3.1 names three choices: bilinear resizing, which the paper takes, deconvolution and sub-pixel
 convolution (Shi et al., CVPR 2016). The paper tells no details of the two that learn; here both are
-linear, with biases, and see one pixel more to each side of what they enlarge.
+linear, with biases. Every operator sees at most one pixel beyond those that it enlarges, which the
+tiles of srn_tf.inference rely on.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from srn_tf.common.keras import keras
 from srn_tf.network.layers import Conv, Deconv
 from srn_tf.network.resize import double
 from srn_tf.network.variants import Variant
-
-REACH = 1  # pixels of the smaller side that every operator sees beyond the enlarged ones
 
 
 def make_upsampling(variant: Variant, channels: int, **kwargs) -> Callable[[tf.Tensor], tf.Tensor]:

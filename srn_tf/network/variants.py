@@ -3,28 +3,50 @@
 `SR-EDRB3` is the base; every other row replaces exactly the fields it is about. `SRN` is the
 paper's final model (Table 2): the same network with 5x5 kernels. `lstm`, `gray` and `color` are
 the forms in which the authors released weights.
+
+Any field can be changed by its name: `SRN,scales=4,resize=legacy`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 from srn_tf.common.errors import InputError
 
 
 class Published(NamedTuple):
-    """What the paper prints beside a variant, on the GoPro test set (Table 1; SRN: Table 2)."""
+    """What the paper prints beside a variant, on the GoPro test set (Table 1; SRN: Table 2).
+
+    Of SRN: the authors got that number with the network that they released as `lstm`, on gray
+    images and with the legacy rule of resizing.
+    """
 
     parameters: str
     psnr: float
     ssim: float
 
 
-# What stands in the bottleneck: the classes of recurrent.py, in this order.
-RECURRENT = ("conv_lstm", "conv_rnn", "conv_gru", "conv", "none")
-# How prediction and state are enlarged for the next finer scale: see upsampling.py.
-UPSAMPLINGS = ("bilinear", "deconvolution", "sub_pixel")
+# What stands in the bottleneck, and its class in recurrent.py.
+RECURRENT = {
+    "conv_lstm": "ConvLSTM2D",
+    "conv_rnn": "ConvRNN2D",
+    "conv_gru": "ConvGRU2D",
+    "conv": "ConvCell",
+    "none": "NoCell",
+}
+# Fields that take one of few values, and fields that are numbers from 1 up to a largest.
+_CHOICES = {
+    "recurrent": tuple(RECURRENT),
+    "upsampling": ("bilinear", "deconvolution", "sub_pixel"),
+    "block": ("residual", "plain"),
+    "channels": (3, 1),
+    "resize": ("half_pixel", "legacy"),
+    "shared_weights": (True, False),
+    "encoder_decoder": (True, False),
+}
+_LARGEST = {"scales": 8, "blocks": 64, "kernel_size": 31, "width": 1024}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +67,14 @@ class Variant:
         the size of the image (Sec. 4.2, SR-Flat and SR-RB).
       kernel_size: of the convolutions in pixels, odd, up to 31; 3 in Table 1, 5 in the final
         model. Those of the recurrent module are always 3x3, the deconvolutions 4x4.
+      width: channels of the InBlock and the OutBlock; each EBlock doubles them.
       channels: 3 (RGB) or 1 (gray; R, G and B of a photograph are deblurred as three images).
       resize: "half_pixel" (TensorFlow 2) or "legacy" (TensorFlow 1.4, the released weights): the
         rule of bilinear resizing, by which images are halved and, if `upsampling` is, doubled.
       published: the paper's numbers, or None.
+
+    Raises:
+      InputError: a field has an impossible value.
     """
 
     name: str
@@ -60,26 +86,23 @@ class Variant:
     blocks: int = 3
     encoder_decoder: bool = True
     kernel_size: int = 3
+    width: int = 32
     channels: int = 3
     resize: str = "half_pixel"
     published: Published | None = None
 
     def __post_init__(self):
-        choices = {
-            "recurrent": RECURRENT,
-            "upsampling": UPSAMPLINGS,
-            "block": ("residual", "plain"),
-            "channels": (1, 3),
-            "resize": ("half_pixel", "legacy"),
-        }
-        for field, allowed in choices.items():
-            if getattr(self, field) not in allowed:
-                raise InputError(f"{field} must be one of {allowed}. Received: {self!r}")
-        for field, most in (("scales", 8), ("blocks", 64), ("kernel_size", 31)):
-            if not 1 <= getattr(self, field) <= most:
-                raise InputError(f"{field} must be from 1 to {most}. Received: {self!r}")
+        for field, choices in _CHOICES.items():
+            value = getattr(self, field)
+            if value not in choices:
+                names = ", ".join(map(str, choices))
+                raise InputError(f"{field}={value} of {self.name}: must be one of {names}")
+        for field, largest in _LARGEST.items():
+            value = getattr(self, field)
+            if not (isinstance(value, int) and 1 <= value <= largest):
+                raise InputError(f"{field}={value} of {self.name}: must be from 1 to {largest}")
         if self.kernel_size % 2 == 0:
-            raise InputError(f"kernel_size must be odd. Received: {self!r}")
+            raise InputError(f"kernel_size={self.kernel_size} of {self.name}: must be odd")
 
     def to_dict(self) -> dict:
         """The fields as plain JSON types, without the paper's numbers."""
@@ -149,20 +172,42 @@ RELEASED: tuple[Variant, ...] = (
 VARIANTS: dict[str, Variant] = {
     variant.name: variant for variant in (*TABLE1, _SRN, *CHOICES, *RELEASED)
 }
+FIELDS: dict[str, Any] = {
+    field: default for field, default in _BASE.to_dict().items() if field != "name"
+}
 
 
 def slug(name: str) -> str:
-    """A variant's name as a folder name: "w/o R" -> "wo-R"."""
-    return name.replace("/", "").replace(" ", "-")
+    """A variant's name as a folder name: "w/o R" is "wo-R", "SRN,scales=4" is "SRN-scales-4"."""
+    return re.sub(r"[ ,=]", "-", name.replace("/", ""))
 
 
 def get_variant(name: str) -> Variant:
     """The variant of that name; the slug of a name ("wo-R") serves as well.
 
+    Fields that are to differ follow behind commas, as in "SRN,scales=4,resize=legacy"; what they
+    make has no published numbers.
+
     Raises:
-      InputError: no such variant; the message lists the known ones.
+      InputError: no such variant or field; the message lists the known ones.
     """
-    for variant in VARIANTS.values():
-        if name in (variant.name, slug(variant.name)):
-            return variant
-    raise InputError(f"unknown variant {name!r}; known are: {', '.join(VARIANTS)}")
+    base, *changes = name.split(",")
+    found = [known for known in VARIANTS.values() if base in (known.name, slug(known.name))]
+    if not found:
+        raise InputError(f"unknown variant {base!r}; known are: {', '.join(VARIANTS)}")
+    fields = {}
+    for change in changes:
+        field, _, value = change.partition("=")
+        if field not in FIELDS:
+            raise InputError(f"{name}: no field {field!r}; fields are: {', '.join(FIELDS)}")
+        fields[field] = _parsed(value, type(FIELDS[field]))
+    if not fields:
+        return found[0]
+    return _replaced(found[0], ",".join([found[0].name, *changes]), **fields)
+
+
+def _parsed(value: str, kind: type) -> Any:
+    """The value as its field's type, or as it is, which `Variant` then refuses by name."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return int(value) if kind is int and re.fullmatch(r"\d{1,9}", value) else value

@@ -44,11 +44,12 @@ class TrainedDeblurrer:
     def __init__(self, variant: Variant):
         self._net = build_model(variant)
         self._smaller = iter(_TILES)
-        self._deblurrer = Deblurrer(self._net, next(self._smaller))
+        self._deblurrer = Deblurrer(self._net, next(self._smaller), precision="float32")
 
     def take_weights(self, net: ScaleRecurrentNet) -> None:
         """From now on deblurs with the present weights of `net`."""
         self._net.set_weights(net.get_weights())
+        self._deblurrer.refresh()
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """As `Deblurrer`; raises OutOfMemory when the smallest tiles do not fit either."""
@@ -59,7 +60,7 @@ class TrainedDeblurrer:
                 tile = next(self._smaller, None)
                 if tile is None:
                     raise
-                self._deblurrer = Deblurrer(self._net, tile)
+                self._deblurrer = Deblurrer(self._net, tile, precision="float32")
 
     def scores(self, pair: Pair) -> tuple[Scores, Scores]:
         """PSNR and SSIMs of the blurred and of the deblurred image of a pair."""

@@ -43,7 +43,7 @@ def random_images(*shape):
 def test_gray_networks_with_legacy_resize_deblur_batches_of_any_size(kind, tmp_path):
     model = lively_model("lstm", kernel_size=3)
     client = graph.WRITERS[kind](model, tmp_path)
-    deblurrer = Deblurrer(model)
+    deblurrer = Deblurrer(model, precision="float32")
     for shape in ((2, 37, 21, 3), (1, 16, 32, 3), (3, 1, 1, 3)):
         images = random_images(*shape)
         deblurred = client(images)
@@ -70,7 +70,7 @@ def test_the_example_in_the_readme_runs_without_this_package(kind, exported, run
     absent = ("srn_tf", "tensorflow_addons")
     hide = f"import sys; sys.modules.update(dict.fromkeys({absent})); "
     subprocess.run([sys.executable, "-I", "-c", hide + example], cwd=folder, check=True)
-    expected = Deblurrer.from_run_dir(run_dir)(image)
+    expected = Deblurrer.from_run_dir(run_dir, precision="float32")(image)
     np.testing.assert_allclose(read_image(folder / "deblurred.png").astype(int), expected, atol=1)
 
 
@@ -90,7 +90,7 @@ def test_saved_model_cli_runs_it(exported, run_dir, tmp_path):
     command += ["--signature_def=serving_default", "--dir", exported["saved_model"]]
     command += ["--inputs", f"image={tmp_path / 'images.npy'}", "--outdir", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
-    expected = Deblurrer.from_run_dir(run_dir)(images[0])
+    expected = Deblurrer.from_run_dir(run_dir, precision="float32")(images[0])
     (deblurred,) = np.load(tmp_path / "deblurred.npy")
     np.testing.assert_allclose(deblurred.astype(int), expected, rtol=0, atol=1)
 

@@ -1,19 +1,31 @@
 """The Deblurrer on images of all sizes, depths and kinds of network."""
 
+import subprocess
+import sys
+
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.exporting.graph import write_saved_model
-from srn_tf.inference import tiling
-from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference import deblurrer as module
+from srn_tf.inference.deblurrer import Deblurrer, bytes_per_pixel
+from srn_tf.inference.hardware import available_memory
+from srn_tf.inference.tiling import TiledNetwork
+from srn_tf.network.model import build_model
 
 
 @pytest.fixture(scope="module")
 def model():
     return lively_model("SR-EDRB1")
+
+
+@pytest.fixture(scope="module")
+def deblurrer(model):
+    return Deblurrer(model, precision="float32")
 
 
 def random_image(height, width, dtype=np.uint8):
@@ -38,18 +50,18 @@ def expected(model, image):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 32), (37, 53), (53, 37), (2, 90)])
-def test_any_size_is_deblurred_and_rounded(model, size):
+def test_any_size_is_deblurred_and_rounded(model, deblurrer, size):
     image = random_image(*size)
-    deblurred = Deblurrer(model)(image)
+    deblurred = deblurrer(image)
     assert deblurred.dtype == np.uint8
     assert deblurred.shape == image.shape
     # Rounding is within half a level; truncating, as the authors do, would be off by up to one.
     np.testing.assert_allclose(deblurred, expected(model, image), rtol=0, atol=0.505)
 
 
-def test_sixteen_bits_stay_sixteen_bits(model):
+def test_sixteen_bits_stay_sixteen_bits(model, deblurrer):
     image = random_image(20, 33, np.uint16)
-    deblurred = Deblurrer(model)(image)
+    deblurred = deblurrer(image)
     assert deblurred.dtype == np.uint16
     assert len(np.unique(deblurred % 257)) > 100  # more than 8 bits stretched
     np.testing.assert_allclose(deblurred, expected(model, image), rtol=0, atol=1.2)
@@ -58,30 +70,108 @@ def test_sixteen_bits_stay_sixteen_bits(model):
 def test_gray_networks_deblur_red_green_and_blue_alike():
     model = lively_model("lstm")
     image = random_image(21, 40)
-    np.testing.assert_allclose(Deblurrer(model)(image), expected(model, image), atol=0.505)
+    np.testing.assert_allclose(
+        Deblurrer(model, precision="float32")(image), expected(model, image), atol=0.505
+    )
 
 
-def test_gray_networks_deblur_large_images_one_channel_after_the_other(monkeypatch):
-    model = lively_model("lstm", kernel_size=3)
-    image = random_image(64, 48)
-    monkeypatch.setattr(tiling, "_LARGEST_AREA", 64 * 48)
-    monkeypatch.setattr(tiling, "_SMALLEST_TILE", 32)
-    batches = []
-    run = tiling.TiledNetwork.__call__
+@pytest.mark.parametrize("variant", ["SR-EDRB1", "lstm"])
+def test_an_image_that_does_not_fit_into_memory_is_cut_into_tiles(variant, monkeypatch):
+    model, shares = lively_model(variant, kernel_size=3), []
+    image = random_image(200, 170)
+    pixels = 130 * 130  # of a tile with its halo
+    monkeypatch.setattr(
+        module, "available_memory", lambda: 2 * pixels * bytes_per_pixel(model.variant)
+    )
+    deblurrer = Deblurrer(model, precision="float32", on_progress=shares.append)
+    np.testing.assert_allclose(deblurrer(image), expected(model, image), rtol=0, atol=0.51)
+    assert len(shares) > 4
+    shares.clear()
+    deblurrer(image[:100, :90])
+    assert shares == [1.0]
 
-    def spy(network, blurred):
-        batches.append(len(blurred))
-        return run(network, blurred)
 
-    monkeypatch.setattr(tiling.TiledNetwork, "__call__", spy)
-    np.testing.assert_allclose(Deblurrer(model)(image), expected(model, image), atol=0.505)
-    assert batches == [1, 1, 1]
+def test_where_memory_runs_out_smaller_tiles_are_tried(model, monkeypatch):
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    image, shares = random_image(300, 270), []
+    deblurrer = Deblurrer(model, halo=8, precision="float32", on_progress=shares.append)
+    monkeypatch.setattr(Deblurrer, "_whole", exhausted)
+    deblurrer(image)
+    assert len(shares) > 3
+    monkeypatch.setattr(TiledNetwork, "__call__", exhausted)
+    with pytest.raises(RunError, match="out of memory for 270x300 pixels: take a smaller tile"):
+        deblurrer(image)
+
+
+def test_images_of_pillow_and_paths_are_taken(deblurrer, tmp_path):
+    image = random_image(20, 30)
+    expected = deblurrer(image)
+    PIL.Image.fromarray(image).save(tmp_path / "image.png")
+    for given in (tmp_path / "image.png", str(tmp_path / "image.png"), PIL.Image.fromarray(image)):
+        np.testing.assert_array_equal(deblurrer(given), expected)
+    gray = np.repeat(image[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(deblurrer(PIL.Image.fromarray(image[..., 0])), deblurrer(gray))
+    upright = PIL.Image.fromarray(np.rot90(image))
+    upright.getexif()[0x0112] = 6  # turned by a quarter, as phones do
+    np.testing.assert_array_equal(deblurrer(upright), expected)
+
+
+FORKED = """
+import multiprocessing
+import numpy as np
+from srn_tf.inference import Deblurrer
+
+deblurrer = Deblurrer.starter()
+
+def of_the_parent(image):
+    return deblurrer(image)
+
+def of_its_own(image):
+    return Deblurrer.from_run_dir("starter")(image)
+
+for function in (of_the_parent, of_its_own):
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        try:
+            pool.map(function, [np.zeros((16, 16, 3), np.uint8)])
+        except RuntimeError as error:
+            print(error)
+"""
+
+
+def test_a_forked_process_is_refused_and_told_of_spawn():
+    command = [sys.executable, "-c", FORKED]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert result.stdout.count('multiprocessing.get_context("spawn")') == 2
+
+
+def test_new_weights_are_taken_over_when_asked(model):
+    own = build_model(model.variant)
+    own.set_weights(model.get_weights())
+    image = random_image(40, 32)
+    deblurrers = [Deblurrer(own, tile, precision="float32") for tile in (None, 16)]
+    before = [deblurrer(image) for deblurrer in deblurrers]
+    own.nets[0].out_block.conv.bias.assign_add([0.1] * 3)
+    for deblurrer, unchanged in zip(deblurrers, before):
+        np.testing.assert_array_equal(deblurrer(image), unchanged)
+        deblurrer.refresh()
+        np.testing.assert_allclose(deblurrer(image), expected(own, image), rtol=0, atol=0.51)
+
+
+def test_bfloat16_changes_few_gray_levels(model):
+    image = random_image(48, 40)
+    exact, low = (Deblurrer(model, precision=p)(image) for p in ("float32", "bfloat16"))
+    assert 0 < np.abs(low.astype(int) - exact).max() <= 8
+    assert np.abs(low.astype(int) - exact).mean() < 1
+    tiled = Deblurrer(model, tile=24, precision="bfloat16")(image)
+    np.testing.assert_allclose(tiled.astype(int), low, rtol=0, atol=8)
 
 
 def test_tiles_change_an_image_by_one_level_at_most(model):
     image = random_image(130, 170)
-    tiled = Deblurrer(model, tile=64)(image).astype(int)
-    whole = Deblurrer(model)(image)
+    tiled = Deblurrer(model, tile=64, precision="float32")(image).astype(int)
+    whole = Deblurrer(model, precision="float32")(image)
     assert np.abs(tiled - whole).max() <= 1
     assert (tiled != whole).mean() < 1e-3
 
@@ -108,12 +198,6 @@ def test_wrong_folders_are_named(tmp_path):
             open_it(tmp_path)
 
 
-def test_a_foreign_saved_model_is_refused(tmp_path):
-    tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(InputError, match="was not written by"):
-        Deblurrer.from_saved_model(tmp_path)
-
-
 @pytest.mark.parametrize(
     "image",
     [
@@ -121,23 +205,24 @@ def test_a_foreign_saved_model_is_refused(tmp_path):
         np.zeros((8, 8, 4), np.uint8),
         np.zeros((8, 8, 3), np.float32),
         np.zeros((0, 8, 3), np.uint8),
+        PIL.Image.new("RGBA", (8, 8)),
+        PIL.Image.new("I;16", (8, 8)),
+        None,
+        3,
     ],
 )
-def test_other_arrays_are_refused(model, image):
-    with pytest.raises(InputError, match="must be uint8 or uint16"):
-        Deblurrer(model)(image)
+def test_anything_else_is_refused(deblurrer, image):
+    with pytest.raises(InputError, match="must be a path, a PIL image or an array"):
+        deblurrer(image)
 
 
-def test_weights_and_outputs_that_are_not_finite_are_refused():
-    model = lively_model("SR-EDRB1")
-    kernel = model.nets[0].out_block.conv.kernel
-    kept = kernel.numpy()
-    deblurrer = Deblurrer(model)
-    kernel.assign(np.full_like(kept, np.nan))
-    with pytest.raises(RunError, match="output is not finite"):
-        deblurrer(np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(InputError, match="weights are not finite"):
-        Deblurrer(model)
+def test_outputs_that_are_not_finite_are_refused(model):
+    own = build_model(model.variant)
+    kernel = own.nets[0].out_block.conv.kernel
+    kernel.assign(np.full_like(kernel, np.nan))
+    for tile in (None, 16):
+        with pytest.raises(RunError, match="output is not finite"):
+            Deblurrer(own, tile)(np.zeros((16, 16, 3), np.uint8))
 
 
 def test_what_a_saved_model_gives_must_be_finite(tmp_path):
@@ -161,25 +246,43 @@ def test_a_damaged_saved_model_is_named(model, tmp_path):
         if path.is_file() and path.name != "fingerprint.pb":
             content = path.read_bytes()
             path.write_bytes(content[: len(content) // 2])
-            with pytest.raises(InputError, match=f"{tmp_path} is a damaged SavedModel"):
+            with pytest.raises(InputError, match=f"{tmp_path} is damaged"):
                 Deblurrer.from_saved_model(tmp_path)
             path.write_bytes(content)
 
 
 def test_a_saved_model_of_somebody_else_is_refused(tmp_path):
-    module = tf.Module()
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
-    def invert(image):
-        return {"deblurred": tf.cast(image, tf.float32)}
-
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": invert})
-    with pytest.raises(InputError, match="was not written by"):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    with pytest.raises(InputError, match=f"{tmp_path} is damaged or not from srn_tf.export"):
         Deblurrer.from_saved_model(tmp_path)
 
-    any_rank = tf.function(
-        lambda image: {"deblurred": image}, input_signature=[tf.TensorSpec(None, tf.uint8, "image")]
-    )
-    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": any_rank})
-    with pytest.raises(InputError, match="was not written by"):
-        Deblurrer.from_saved_model(tmp_path)
+
+@pytest.mark.parametrize("options", [{"tile": 0}, {"halo": -4}, {"precision": "half"}])
+def test_meaningless_options_are_refused(model, options):
+    with pytest.raises(InputError, match=f"^{next(iter(options))} must be"):
+        Deblurrer(model, **options)
+
+
+def test_memory_is_what_the_machine_and_all_control_groups_leave(tmp_path):
+    def write(path, text):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    def available():
+        return available_memory(f"{tmp_path}/")
+
+    assert available() > 0  # where nothing tells, that of the machine
+    write("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 5000 kB\n")
+    assert available() == 5000 * 1024
+    write("proc/self/cgroup", "0::/jobs/mine\n")
+    write("sys/fs/cgroup/jobs/mine/memory.max", "max\n")
+    write("sys/fs/cgroup/jobs/mine/memory.current", "1000000\n")
+    assert available() == 5000 * 1024
+    write("sys/fs/cgroup/jobs/memory.max", "4000000\n")
+    write("sys/fs/cgroup/jobs/memory.current", "1500000\n")
+    write("sys/fs/cgroup/jobs/memory.stat", "anon 5\ninactive_file 300000\n")
+    assert available() == 2_800_000
+    write("proc/self/cgroup", "5:memory:/elsewhere\n1:cpu,cpuacct:/\n")
+    write("sys/fs/cgroup/memory/memory.limit_in_bytes", "2000000\n")
+    write("sys/fs/cgroup/memory/memory.usage_in_bytes", "2500000\n")
+    assert available() == 0

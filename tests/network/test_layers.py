@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy_ops import conv, deconv, relu
 from precision import global_policy
 
-from srn_tf.network.layers import DBlock, EBlock, InBlock, OutBlock, PlainBlock, ResBlock
+from srn_tf.network.layers import DBlock, EBlock, OutBlock, ResBlock
 from srn_tf.network.variants import VARIANTS
 
 ONE = dataclasses.replace(VARIANTS["SR-EDRB1"], channels=1)
@@ -17,10 +17,10 @@ PLAIN = dataclasses.replace(ONE, block="plain")
 FLAT = dataclasses.replace(ONE, encoder_decoder=False)
 LAYERS = {
     "ResBlock": (ResBlock, (4, 3), (5, 7, 4)),
-    "PlainBlock": (PlainBlock, (4, 5), (5, 7, 4)),
-    "InBlock": (InBlock, (4, WIDE), (5, 7, 6)),
-    "EBlock": (EBlock, (6, ONE), (5, 8, 4)),
-    "flat EBlock": (EBlock, (6, FLAT), (5, 8, 4)),
+    "plain ResBlock": (ResBlock, (4, 5, False), (5, 7, 4)),
+    "InBlock": (EBlock, (4, 1, WIDE), (5, 7, 6)),
+    "EBlock": (EBlock, (6, 2, ONE), (5, 8, 4)),
+    "flat EBlock": (EBlock, (6, 1, FLAT), (5, 8, 4)),
     "DBlock": (DBlock, (4, PLAIN), (3, 5, 4)),
     "flat DBlock": (DBlock, (4, FLAT), (3, 5, 4)),
     "OutBlock": (OutBlock, (4, ONE), (5, 7, 4)),
@@ -63,7 +63,7 @@ def in_block(x, w):
 
 EXPECTED = {
     "ResBlock": lambda x, w: res_block(x, w, ""),
-    "PlainBlock": lambda x, w: plain_block(x, w, ""),
+    "plain ResBlock": lambda x, w: plain_block(x, w, ""),
     "InBlock": in_block,
     "EBlock": lambda x, w: res_block(relu(conv(x, *w["conv"], stride=2)), w, "block1/"),
     "flat EBlock": lambda x, w: res_block(relu(conv(x, *w["conv"])), w, "block1/"),
@@ -73,7 +73,7 @@ EXPECTED = {
 }
 SHAPES = {
     "ResBlock": (5, 7, 4),
-    "PlainBlock": (5, 7, 4),
+    "plain ResBlock": (5, 7, 4),
     "InBlock": (5, 7, 4),
     "EBlock": (3, 4, 6),
     "flat EBlock": (5, 8, 6),
@@ -98,7 +98,7 @@ def test_no_relu_after_the_sum_nor_after_the_last_convolution(name):
 
 
 def test_fresh_layer_has_xavier_kernels_and_zero_biases():
-    layer = EBlock(64, ONE)
+    layer = EBlock(64, 2, ONE)
     layer(np.zeros((1, 8, 8, 32), np.float32))
     kernel, bias = layer.conv.kernel.numpy(), layer.conv.bias.numpy()
     limit = np.sqrt(6 / (9 * 32 + 9 * 64))
@@ -108,7 +108,7 @@ def test_fresh_layer_has_xavier_kernels_and_zero_biases():
 
 
 def test_stride_2_pads_even_sizes_at_the_bottom_and_right_only():
-    layer = EBlock(1, ONE)
+    layer = EBlock(1, 2, ONE)
     layer(np.zeros((1, 4, 4, 1), np.float32))
     for variable in layer.variables:
         variable.assign(tf.zeros_like(variable))

@@ -9,8 +9,8 @@ import tensorflow as tf
 from precision import global_policy
 
 from srn_tf.common.keras import keras
-from srn_tf.network.model import ScaleNet, build_model
-from srn_tf.network.variants import RECURRENT, VARIANTS, get_variant
+from srn_tf.network.model import build_model
+from srn_tf.network.variants import VARIANTS, get_variant
 
 SMALL = VARIANTS["SR-EDRB1"]
 UNSHARED = dataclasses.replace(SMALL, name="unshared", shared_weights=False, published=None)
@@ -157,36 +157,6 @@ def test_flat_networks_keep_every_feature_map_at_the_size_of_the_image():
     assert widths == [32, 64, 128, 64, 32]
 
 
-@pytest.mark.parametrize("recurrent", RECURRENT)
-def test_reach_is_where_gradients_reach(recurrent):
-    assert_gradients_reach(dataclasses.replace(VARIANTS["SR-EDRB1"], recurrent=recurrent))
-
-
-@pytest.mark.parametrize("fields", [{"kernel_size": 5}, {"encoder_decoder": False}, {"blocks": 2}])
-def test_reach_follows_the_architecture(fields):
-    assert_gradients_reach(dataclasses.replace(VARIANTS["SR-EDRB1"], **fields))
-
-
-def assert_gradients_reach(variant):
-    """Where all weights are positive, a pixel has a gradient wherever it depends on."""
-    net = ScaleNet(variant)
-    side = variant.downsampling
-    width = (2 * max(net.reach) // side + 10) * side
-    images = tf.Variable(tf.fill([1, side, width, 6], 1e-3))
-    state = [tf.fill([1, 1, width // side, 128], 1e-4)] * net.recurrent.state_count
-    net(images, state)
-    for variable in net.trainable_variables:
-        if "kernel" in variable.name:
-            variable.assign(np.full(variable.shape, 2 / np.prod(variable.shape[:3])))
-    before, after = 0, 0
-    for column in range(width // 2, width // 2 + side):  # positions differ against the strides
-        with tf.GradientTape() as tape:
-            pixel = net(images, state)[0][0, 0, column, 0]
-        (reached,) = np.nonzero(tape.gradient(pixel, images).numpy().any(axis=(0, 1, 3)))
-        before, after = max(before, column - reached[0]), max(after, reached[-1] - column)
-    assert tuple(net.reach) == (before, after)
-
-
 def test_one_net_serves_all_scales(model):
     assert len({id(net) for net in model.nets}) == 1
     assert len(model.nets) == 3
@@ -248,9 +218,7 @@ def test_names_of_variables_are_stable_and_unique(name):
 
 
 def test_model_is_built_from_a_name_or_a_variant():
-    by_name, by_variant = build_model("w/o R"), build_model(get_variant("w/o R"))
-    assert by_name.variant is by_variant.variant
-    assert by_name.count_params() == by_variant.count_params() > 0
+    assert build_model("w/o R").variant is build_model(get_variant("w/o R")).variant
 
 
 @pytest.mark.parametrize("variant", [SMALL, UNSHARED], ids=["shared", "unshared"])

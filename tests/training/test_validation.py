@@ -102,7 +102,7 @@ def test_memory_that_does_not_suffice_leads_to_smaller_tiles(monkeypatch):
     tiles = []
 
     def short_of_memory(self, image):
-        tiles.append(self._network._tile)
+        tiles.append(self._tile)
         if len(tiles) < 3:
             raise OutOfMemory("out of memory")
         return image

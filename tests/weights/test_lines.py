@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from srn_tf.inference import tiling
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.network import model as network
 from srn_tf.network.variants import Variant
 from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
@@ -34,7 +32,6 @@ tf.config.run_functions_eagerly(True)  # sooner done than traced
 moved = []
 os.dup2 = lambda *files, **options: moved.append(files)
 
-from srn_tf.network import model
 from srn_tf.network.variants import get_variant
 from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
@@ -42,9 +39,8 @@ from srn_tf.training.step import make_trainer
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_folder, write_config
 
 assert not moved, "the package took the program's streams"
-model.WIDTHS = (2, 4, 8)
 run = Path(sys.argv[1])
-config = TrainingConfig(variant=get_variant("SR-EDRB1"), data_dir="")
+config = TrainingConfig(variant=get_variant("SR-EDRB1,width=2"), data_dir="")
 trainer = make_trainer(config)
 np.savez(run / "before.npz", *trainer.net.get_weights())
 images = np.random.default_rng(0).random([2, 1, 16, 16, 3], np.float32)
@@ -55,17 +51,11 @@ write_config(run, config.variant, training={"max_steps": 1})
 """
 
 
-@pytest.fixture(autouse=True)
-def narrow_networks(monkeypatch):
-    for module in (network, tiling):
-        monkeypatch.setattr(module, "WIDTHS", (2, 4, 8))
-
-
 def test_a_checkpoint_of_2_15_deblurs_to_the_same_bytes():
     image = np.random.default_rng(1).integers(0, 256, (24, 33, 3), np.uint8)
     expected = np.load(WRITTEN / "deblurred.npy")
     assert expected.std() > 1
-    deblurred = Deblurrer(load_model(WRITTEN))(image)
+    deblurred = Deblurrer(load_model(WRITTEN), precision="float32")(image)
     np.testing.assert_array_equal(deblurred, expected)
 
 

@@ -6,7 +6,6 @@ from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
-from srn_tf.network import model as network
 from srn_tf.network.variants import get_variant
 from srn_tf.weights.run_folder import (
     Checkpoints,
@@ -41,17 +40,16 @@ class TestCheckpointsThatLackVariables:
     """Commands read through `load_model`, a training that goes on through `Checkpoints`."""
 
     @pytest.fixture
-    def run_dir(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(network, "WIDTHS", (2, 4, 8))
-        return write_run(lively_model("SR-EDRB1"), tmp_path)
+    def run_dir(self, tmp_path):
+        return write_run(lively_model("SR-EDRB1", width=2), tmp_path)
 
     def test_some(self, run_dir):
-        write_config(run_dir, get_variant("SR-EDRB2"))
+        write_config(run_dir, get_variant("SR-EDRB2,width=2"))
         with pytest.raises(InputError, match=r"step-1 holds no values for .*/block2/conv\d/"):
             load_model(run_dir)
 
     def test_the_average_that_is_asked_for(self, run_dir):
-        write_config(run_dir, get_variant("SR-EDRB1"), training={"ema_decay": 0.9})
+        write_config(run_dir, get_variant("SR-EDRB1,width=2"), training={"ema_decay": 0.9})
         with pytest.raises(InputError, match=r"step-1 holds no values for .* and \d+ more"):
             load_model(run_dir)
 

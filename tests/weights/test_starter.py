@@ -29,7 +29,7 @@ def model():
 
 
 def test_weights_are_read_back_as_float16_keeps_them(tmp_path):
-    lively = lively_model("SR-EDRB3", blocks=3)
+    lively = lively_model("SR-EDRB3", blocks=3, width=32)
     save_starter(lively, 12, tmp_path / "weights")  # no suffix is added
     loaded = load_starter(tmp_path / "weights")
     assert loaded.restored_step == 12
@@ -42,7 +42,7 @@ def test_other_networks_too_large_weights_and_damaged_files_are_refused(tmp_path
     file = tmp_path / "weights.npz"
     with pytest.raises(InputError, match="SR-EDRB3, not of SR-EDRB1"):
         save_starter(lively_model("SR-EDRB1"), 0, file)
-    lively = lively_model("SR-EDRB3", blocks=3)
+    lively = lively_model("SR-EDRB3", blocks=3, width=32)
     lively.variables[0].assign_add(1e6 * np.ones(lively.variables[0].shape))
     with pytest.raises(InputError, match="float16"):
         save_starter(lively, 0, file)
