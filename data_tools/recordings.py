@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -64,14 +65,11 @@ def check_fps(path: Path, fps: float | None, allow_low_fps: bool) -> None:
     Raises:
       InputError: the rate is below LOWEST_FPS, or not known.
     """
-    if fps is None and path.is_dir():
-        raise InputError(f"{path}: frames carry no frame rate: pass it with --fps")
-    if fps is None:
-        video = Video(path)
-        video.close()
-        fps = float(video.rate)
-    if not fps > 0:
-        raise InputError(f"{path} has no usable frame rate ({fps}): pass it with --fps")
+    if fps is None and not path.is_dir():
+        with contextlib.closing(Video(path)) as video:
+            fps = float(video.rate)
+    if not fps or not fps > 0:
+        raise InputError(f"{path} tells no frame rate: pass it with --fps")
     if fps < LOWEST_FPS and not allow_low_fps:
         raise InputError(
             f"{path} has {fps:g} frames per second; below {LOWEST_FPS} things move so far from "
@@ -87,7 +85,12 @@ def frames_of(path: Path) -> Iterator[np.ndarray]:
       InputError: one cannot be read, or has another size than those before.
     """
     shape = None
-    for name, frame in _frames_of_folder(path) if path.is_dir() else _frames_of_video(path):
+    if path.is_dir():
+        files = progress(_images(path), path.name, unit="frame")
+        frames = ((str(file), read_rgb(file)) for file in files)
+    else:
+        frames = _frames_of_video(path)
+    for name, frame in frames:
         shape = shape or frame.shape
         if frame.shape != shape:
             raise InputError(
@@ -97,24 +100,14 @@ def frames_of(path: Path) -> Iterator[np.ndarray]:
         yield frame
 
 
-def _frames_of_folder(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    for path in progress(_images(folder), folder.name, unit="frame"):
-        yield str(path), read_rgb(path)
-
-
 def _frames_of_video(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    video = Video(path)
-    try:
+    with contextlib.closing(Video(path)) as video:
         frames = progress(video.contents(), path.name, video.expected or None, "frame")
-        for number, frame in enumerate(frames):
-            if not number and frame.image.dtype != np.uint8:
-                print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)
-            yield f"{path}: frame {number}", _eight_bits(frame.image)
-    finally:
-        video.close()
+        for number, (image, *_) in enumerate(frames):
+            if image.dtype != np.uint8:
+                if not number:
+                    print(f"warning: {path} has more than 8 bits: pairs have 8", file=sys.stderr)
+                image = ((image + np.uint32(128)) // 257).astype(np.uint8)
+            yield f"{path}: frame {number}", image
     if video.damage:
         print(f"warning: {path}: {video.damage}", file=sys.stderr)
-
-
-def _eight_bits(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else ((image + np.uint32(128)) // 257).astype(np.uint8)

@@ -114,10 +114,9 @@ def cut_into_windows(
     Yields the number of the shot (from 0), that of the middle frame (from 1) and the frames, as
     many as the next of `lengths` says. What is left over at the end of a shot is dropped.
     """
-    is_cut = CutDetector()
     shot, window, length = 0, [], next(lengths)
-    for number, frame in enumerate(frames, start=1):
-        if is_cut(frame):
+    for number, (frame, is_cut) in enumerate(_with_cuts(frames), start=1):
+        if is_cut:
             shot, window = shot + 1, []
         window.append(frame)
         if len(window) == length:
@@ -125,25 +124,21 @@ def cut_into_windows(
             window, length = [], next(lengths)
 
 
-class CutDetector:
-    """Called with one frame after the other, tells whether a frame begins a new shot."""
-
-    def __init__(self):
-        self._previous = None
-        self._differences = collections.deque(maxlen=24)
-
-    def __call__(self, frame: np.ndarray) -> bool:
+def _with_cuts(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
+    """Each frame, and whether it begins a new shot."""
+    previous, differences = None, collections.deque(maxlen=24)
+    for frame in frames:
         gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         thumbnail = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(float)
-        previous, self._previous = self._previous, thumbnail
-        if previous is None:
-            return False
-        difference = np.abs(thumbnail - previous).mean()
-        usual = np.median(self._differences) if self._differences else 0.0
-        self._differences.append(difference)
-        # Measured: pans by 1% of the width per frame differ by 3 to 11, unrelated photographs by 19
-        # or more, half of them by more than 60.
-        return difference > 10 + 2 * usual
+        is_cut = False
+        if previous is not None:
+            difference = np.abs(thumbnail - previous).mean()
+            # Measured: pans by 1% of the width per frame differ by 3 to 11, unrelated photographs
+            # by 19 or more, half of them by more than 60.
+            is_cut = difference > 10 + 2 * (np.median(differences) if differences else 0)
+            differences.append(difference)
+        yield frame, is_cut
+        previous = thumbnail
 
 
 def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
@@ -152,16 +147,14 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
             raise InputError(f"{folder} holds data of another origin: choose another --output")
         return
     try:
-        before = json.loads(read_text(settings_file))
-        if not isinstance(before, dict):
-            raise TypeError(before)
-    except (ValueError, TypeError, RecursionError):
+        before = dict(json.loads(read_text(settings_file)))
+    except (ValueError, TypeError):
         raise InputError(f"{settings_file} is damaged: choose another --output") from None
     for field, value in settings.items():
         if before.get(field) != value:
             raise InputError(
                 f"{folder} was made with {field} {before.get(field)!r}, not {value!r}: pass the "
-                "same flags to go on, or another --output"
+                "same flags to resume, or another --output"
             )
 
 
