@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -111,31 +111,26 @@ class TestSet:
             wanted = [_key(blurred) for _, blurred in listed_pairs(list_file)]
         images, missing = [], []
         for key in wanted:
-            found = list(self._found(key, files))
-            images += [image for image in found if isinstance(image, TestImage)]
-            missing += [name for name in found if isinstance(name, str)]
-            if wanted is not files and not found:
+            matches = [(layout, re.fullmatch(layout.blurred, key)) for layout in self.layouts]
+            if wanted is not files and not any(match for _, match in matches):
                 raise InputError(f"{list_file} lists {key}, which is no image of {self.title}")
+            for layout, match in matches:
+                if not match:
+                    continue
+                groups = {"group": "", **match.groupdict(default="")}
+                places = [place.format(**groups) for place in layout.sharp]
+                truth = tuple(files[place] for place in places if place in files)[:1]
+                if key in files:
+                    name = layout.name.format(**groups)
+                    images.append(TestImage(name, groups["group"], files[key], truth))
+                lacking = [key] * (key not in files) + places[-1:] * (not truth)
+                missing += [f"{file}.png" for file in lacking]
         if not images and not missing:
             raise InputError(
                 f"{data_dir} holds nothing of {self.title}: pass the folder with {self.places}. "
                 f"Source: {self.source}"
             )
         return images, missing
-
-    def _found(self, key: str, files: dict[str, Path]) -> Iterator[TestImage | str]:
-        """The image whose blurred file has this key, and the names of files that it lacks."""
-        for layout in self.layouts:
-            match = re.fullmatch(layout.blurred, key)
-            if match:
-                groups = {"group": "", **match.groupdict()}
-                places = [place.format(**groups) for place in layout.sharp]
-                truth = tuple(files[place] for place in places if place in files)[:1]
-                if key in files:
-                    name = layout.name.format(**groups)
-                    yield TestImage(name, groups["group"], files[key], truth)
-                for lacking in [key] * (key not in files) + places[-1:] * (not truth):
-                    yield f"{lacking}.png"
 
 
 class TestData:

@@ -1,16 +1,12 @@
-"""Table 2 and Fig. 5, and the picture strips."""
+"""Table 2 and Fig. 5: what is measured stands beside what is published."""
 
 import csv
 
 import commands
-import cv2
 import numpy as np
 import pytest
 from networks import lively_model, write_run
 
-from experiments.report import choose_images, write_strip
-from srn_tf.common.errors import InputError
-from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.media.images import write_image
 
 NAMES = [f"GOPR0001_07_00/{i:06}" for i in range(5)]
@@ -73,32 +69,6 @@ def test_measured_rows_stand_beside_the_published(data, tmp_path):
     assert status == 0, output
     with (tmp_path / "again/table2.csv").open(newline="") as file:
         assert list(csv.reader(file))[-1] == ["ours", *rows["ours"]]
-
-
-def test_a_strip_shows_blurred_predicted_and_sharp(data, tmp_path):
-    benchmark = open_test_set("gopro", data)
-    red = np.zeros((16, 32, 3), np.uint8)
-    red[..., 0] = 255
-    write_image(tmp_path / "red.png", red)
-    images = choose_images(benchmark, None, count=2)
-    write_strip(tmp_path / "strip.png", images, {"red": lambda image: tmp_path / "red.png"})
-    strip = cv2.imread(str(tmp_path / "strip.png"))[..., ::-1]
-    is_red = (strip == (255, 0, 0)).all(axis=2)
-    rows, columns = np.nonzero(is_red)
-    middle = strip.shape[1] / 2
-    assert columns.min() < middle < columns.max()  # the middle column of three
-    assert columns.max() - columns.min() < strip.shape[1] / 3
-    heights = is_red[:, int(middle)]
-    assert np.count_nonzero(np.diff(heights.astype(int)) == 1) == 2  # one in each row
-    assert len(rows) > 0.15 * is_red.size
-
-
-def test_images_are_chosen_evenly_or_by_name(data):
-    benchmark = open_test_set("gopro", data)
-    assert [image.name for image in choose_images(benchmark, None)] == [NAMES[i] for i in (0, 2, 4)]
-    assert [image.name for image in choose_images(benchmark, [NAMES[3]])] == [NAMES[3]]
-    with pytest.raises(InputError, match=f"no image 'x'; names are like '{NAMES[0]}'"):
-        choose_images(benchmark, ["x"])
 
 
 @pytest.mark.parametrize(
