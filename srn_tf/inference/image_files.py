@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +24,7 @@ from srn_tf.common.errors import InputError, RunError, named
 from srn_tf.common.files import check_regular
 from srn_tf.common.folders import files_below
 from srn_tf.common.progress import progress, say
-from srn_tf.inference.video_files import VideoOptions, deblur_video
+from srn_tf.inference.video_files import VideoOptions, ahead, deblur_video
 from srn_tf.media import containers, images
 from srn_tf.media.containers import is_video, written_name
 from srn_tf.media.images import (
@@ -172,7 +172,7 @@ def deblur_files(
     pool = concurrent.futures.ThreadPoolExecutor
     with pool(1) as reading, pool(1) as writing:
         written = None
-        photographs = _one_ahead(reading, read, planned.jobs)
+        photographs = ahead(map(read, planned.jobs), reading, 1)
         for job, photograph in zip(progress(planned.jobs, "deblurring", unit="file"), photographs):
             if is_video(job.source):
                 work = functools.partial(
@@ -197,17 +197,6 @@ def deblur_files(
     if failures:
         count = len(failures) - len(planned.unreadable)
         raise RunError("\n  ".join([f"{count} of {len(planned.jobs)} files failed:", *failures]))
-
-
-def _one_ahead(pool: concurrent.futures.Executor, function: Callable, items: Iterable) -> Iterator:
-    """`map` in another thread, which is at most one item ahead."""
-    ahead = None
-    for item in items:
-        current, ahead = ahead, pool.submit(function, item)
-        if current is not None:
-            yield current.result()
-    if ahead is not None:
-        yield ahead.result()
 
 
 def deblur_file(deblurrer: Deblurrer, job: Job, options: ImageOptions) -> list[str]:

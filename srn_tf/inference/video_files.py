@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import av
 import numpy as np
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from srn_tf.inference.deblurrer import Deblurrer
 
 _AHEAD = 4  # frames that wait between two threads
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
     thread = concurrent.futures.ThreadPoolExecutor
     with bar, thread(1) as reading, thread(1) as writing:
         contents = video.contents(start=start, with_others=options.frames is None)
-        for item in _ahead(contents, reading):
+        for item in ahead(contents, reading, _AHEAD):
             if isinstance(item, Frame):
                 number += 1
                 if number >= stop:
@@ -148,15 +149,15 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
         writing.submit(writer.close).result()
 
 
-def _ahead(items: Iterator, reading: concurrent.futures.Executor) -> Iterator:
-    """The same items, the next few of which another thread makes in the meantime."""
+def ahead(items: Iterator[T], thread: concurrent.futures.Executor, count: int) -> Iterator[T]:
+    """The same items, the next `count` of which are made by `thread` in the meantime."""
     end = object()
-    pending = collections.deque(reading.submit(next, items, end) for _ in range(_AHEAD))
+    pending = collections.deque(thread.submit(next, items, end) for _ in range(count))
     while True:
         item = pending.popleft().result()
         if item is end:
             return
-        pending.append(reading.submit(next, items, end))
+        pending.append(thread.submit(next, items, end))
         yield item
 
 

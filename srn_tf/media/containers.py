@@ -103,12 +103,14 @@ def check_structure(file: BinaryIO) -> tuple[str, collections.Counter[str]]:
     extras: collections.Counter[str] = collections.Counter()
     names, position = set(), 0
     if head[4:8] in _BOXES:
-        for name, begin, end in _boxes(file, 0, size):
-            if name not in _BOXES and (end > size or not name.isalnum()):
+        for name, end, depth in _boxes(file, 0, size):
+            if name in _BOXES:
+                names.add(name)
+            elif not depth and (end > size or not name.isalnum()):
                 break  # whatever a camera writes behind the video
-            names.add(name)
-            extras += _extras(file, name, begin, min(end, size))
-            position = end
+            elif not name.startswith(b"\xa9"):  # texts, which FFmpeg reads
+                extras[f"box {str(name)[2:-1]}"] = 1
+            position = position if depth else end
     elif head.startswith((b"RIFF", _EBML, _ASF[0])):
         while position < size:
             file.seek(position)
@@ -123,8 +125,10 @@ def check_structure(file: BinaryIO) -> tuple[str, collections.Counter[str]]:
     return "it ends early (truncated?)" if position > size else "", extras
 
 
-def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning of the content and end of each box between two places."""
+def _boxes(
+    file: BinaryIO, begin: int, end: int, depth: int = 0
+) -> Iterator[tuple[bytes, int, int]]:
+    """Name, end and depth of each box between two places, and of those in `_PARENTS` after it."""
     while begin + 8 <= end:
         file.seek(begin)
         head = file.read(16)
@@ -134,21 +138,10 @@ def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, int, i
         length = length or end - begin
         if length < 8:
             return
-        yield name, begin + 8, begin + length
+        yield name, begin + length, depth
+        if name in _PARENTS and depth < len(_PARENTS):
+            yield from _boxes(file, begin + 8, min(begin + length, end), depth + 1)
         begin += length
-
-
-def _extras(
-    file: BinaryIO, name: bytes, begin: int, end: int, depth: int = 0
-) -> collections.Counter[str]:
-    """The boxes in a box, or it itself, that FFmpeg does not read; it reads texts, marked by ©."""
-    extras: collections.Counter[str] = collections.Counter()
-    if name not in _BOXES and not name.startswith(b"\xa9"):
-        extras[f"box {str(name)[2:-1]}"] = 1
-    if name in _PARENTS and depth < len(_PARENTS):
-        for inner, start, stop in _boxes(file, begin, end):
-            extras += _extras(file, inner, start, min(stop, end), depth + 1)
-    return extras
 
 
 def _length(head: bytes, left: int) -> int:

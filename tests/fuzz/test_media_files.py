@@ -20,7 +20,17 @@ from srn_tf.media.images import image_size, read_photograph, write_image
 from srn_tf.media.metadata import Metadata
 
 IMAGES = (".png", ".jpg", ".webp", ".tif", ".bmp", ".avif", ".heic")
-VIDEOS = (".mp4", ".mkv", ".webm", ".avi")
+VIDEOS = {  # suffix: muxer, encoder and pixel format
+    ".mp4": ("mp4", "libx264", "yuv420p"),
+    ".mkv": ("matroska", "libx264", "yuv420p"),
+    ".webm": ("webm", "libvpx-vp9", "yuv420p"),
+    ".avi": ("avi", "mpeg4", "yuv420p"),
+    ".mts": ("mpegts", "libx264", "yuv420p"),
+    ".mpg": ("mpeg", "mpeg2video", "yuv420p"),
+    ".wmv": ("asf", "wmv2", "yuv420p"),
+    ".flv": ("flv", "libx264", "yuv420p"),
+    ".gif": ("gif", "gif", "rgb8"),
+}
 COUNTS = {**dict.fromkeys(IMAGES, 1000), **dict.fromkeys(VIDEOS, 750)}
 SECONDS = 90
 
@@ -63,10 +73,11 @@ def main(folder):
 def sample(folder, suffix):
     path = folder / f"whole{suffix}"
     if suffix in VIDEOS:
-        encoder = {".webm": "libvpx-vp9", ".avi": "mpeg4"}.get(suffix, "libx264")
+        muxer, encoder, pixels = VIDEOS[suffix]
         options = {"deadline": "realtime"} if suffix == ".webm" else {"g": "3"}
-        sound = "aac" if suffix in (".mp4", ".mkv") else None
-        make_video(path, (0, 1, 2), encoder=encoder, options=options, sound=sound)
+        sound = "aac" if suffix in (".mp4", ".mkv", ".mts") else None
+        coding = {"encoder": encoder, "pixels": pixels, "options": options}
+        make_video(path, (0, 1, 2), muxer=muxer, sound=sound, **coding)
         return
     rows = np.arange(48)[:, None, None]
     image = (rows * 3 + np.arange(40)[:, None] * 2 + np.arange(3) * 20).astype(np.uint8)
