@@ -102,7 +102,7 @@ STRIP_METADATA = define(
     bool,
     False,
     "Leave EXIF (camera, date, place) and the colour profile out, and title, date and place of a "
-    "video; otherwise they are copied. XMP, IPTC and maker's notes are never.",
+    "video; otherwise they are copied, and what cannot be is named.",
     group=_FILES,
 )
 CODEC = define(

@@ -165,8 +165,7 @@ def deblur_files(
         return attempt(job, lambda: _read(job, options))
 
     def write(job: Job, image: np.ndarray, metadata: Metadata) -> None:
-        notes = attempt(job, lambda: metadata.notes + write_image(job.target, image, metadata))
-        for note in notes or ():
+        for note in attempt(job, lambda: write_image(job.target, image, metadata)) or ():
             sources_of[note].append(job.source)
 
     pool = concurrent.futures.ThreadPoolExecutor
@@ -211,7 +210,7 @@ def deblur_file(deblurrer: Deblurrer, job: Job, options: ImageOptions) -> list[s
     """
     image, metadata = _read(job, options)
     result = _computed(deblurrer, job, image, options)
-    notes = metadata.notes + write_image(job.target, result, metadata)
+    notes = write_image(job.target, result, metadata)
     return [f"{job.source}: {note}" for note in notes]
 
 

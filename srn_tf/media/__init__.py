@@ -1,12 +1,10 @@
 """Photographs and videos as people have them: read strictly and written whole.
 
-images.py     the door: a file in, an array out, and back
-kinds.py      which format a file has, by its content
-stored.py     what a format tells of an image before it is decoded
-png.py        PNG
+images.py     image files to arrays and back
+formats.py    PNG, JPEG, WebP, BMP, AVIF and HEIC
 tiff.py       TIFF
-lossy.py      JPEG, WebP, BMP and AVIF, all by Pillow; HEIC by its plug-in
-metadata.py   orientation, EXIF and colour profile
+metadata.py   orientation, EXIF, resolution and colour profile
+inventory.py  what a file holds, by names, for what was not kept
 
 containers.py     which videos there are, and what the bytes of a file tell of its parts
 video_reading.py  frames upright with their times, the sound as it is, what else the file holds

@@ -8,6 +8,8 @@ decides how it is read, its suffix how it is written.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +17,11 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from srn_tf.common.errors import InputError
+from srn_tf.common.errors import InputError, named
 from srn_tf.common.files import check_regular, reason, write_bytes
-from srn_tf.media import lossy, png, tiff
-from srn_tf.media.kinds import kind_of
-from srn_tf.media.metadata import Metadata, says_more_than_resolution, upright
-from srn_tf.media.stored import Stored
+from srn_tf.media import formats, tiff
+from srn_tf.media.inventory import contents
+from srn_tf.media.metadata import Metadata, upright
 
 _KINDS = {
     ".png": "PNG",
@@ -62,7 +63,7 @@ def image_size(path: str | os.PathLike) -> tuple[int, int]:
     Raises:
       InputError: the file is missing or no image that `read_image` reads.
     """
-    with _opened(path, float("inf")) as stored:
+    with _opened(path, float("inf")) as (_, _, stored):
         return stored.size[::-1] if stored.orientation >= 5 else stored.size
 
 
@@ -77,11 +78,15 @@ def read_photograph(path: str | os.PathLike, max_megapixels: float = MAX_MEGAPIX
       InputError: the file is missing, truncated, no image, too large, of a depth other than 8 or 16
         bits, or holds several images or colours other than gray and RGB.
     """
-    with _opened(path, max_megapixels) as stored:
-        image = stored.decode()
+    with _opened(path, max_megapixels) as (file, kind, stored):
+        file.seek(0)
+        content = file.read()
+        image = stored.decode(content)
         if image.shape[:2] != stored.size or image.dtype not in (np.uint8, np.uint16):
             raise InputError(f"is damaged: it announces another image than it holds {image.shape}")
-        return Photograph(upright(image, stored.orientation), stored.metadata)
+        held = contents(content, kind, stored.metadata)
+        metadata = dataclasses.replace(stored.metadata, contents=held)
+        return Photograph(upright(image, stored.orientation), metadata)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -118,7 +123,7 @@ def write_image(
     whole or not at all.
 
     Returns:
-      What of `metadata` the format cannot hold, for the user to read.
+      A line that names what the input held and this file does not; none if it holds everything.
 
     Raises:
       InputError: the format cannot hold the array.
@@ -126,15 +131,14 @@ def write_image(
     metadata = metadata or Metadata()
     refuse_unwritable(path, image, metadata)
     kind = _KINDS[Path(path).suffix.lower()]
-    metadata, notes = _reduced(metadata, kind)
-    if kind == "PNG":
-        encoded = png.encode(image, metadata)
-    elif kind == "TIFF":
+    if kind == "TIFF":
         encoded = tiff.encode(image, metadata)
     else:
-        encoded = lossy.encode(image, metadata, kind)
+        encoded = formats.encode(image, metadata, kind)
     write_bytes(path, encoded)
-    return notes
+    written = _stored(io.BytesIO(encoded), kind).metadata
+    lost = sorted(metadata.contents - contents(encoded, kind, written))
+    return (f"not kept: {named(lost, most=12)}",) if lost else ()
 
 
 def refuse_unwritable(path: str | os.PathLike, image: np.ndarray, metadata: Metadata) -> None:
@@ -159,8 +163,10 @@ def refuse_unwritable(path: str | os.PathLike, image: np.ndarray, metadata: Meta
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike, max_megapixels: float) -> Iterator[Stored]:
-    """The header of an image file; what is raised inside becomes an InputError with its name."""
+def _opened(
+    path: str | os.PathLike, max_megapixels: float
+) -> Iterator[tuple[BinaryIO, str, formats.Stored]]:
+    """An image file, its kind and header; what is raised inside becomes an InputError with name."""
     check_regular(path)
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed below)
@@ -172,39 +178,25 @@ def _opened(path: str | os.PathLike, max_megapixels: float) -> Iterator[Stored]:
             size = os.fstat(file.fileno()).st_size
             if size > (1 << 26) + 8e6 * max_megapixels:
                 raise InputError(f"is a file of {size / 1e9:.1f} GB, too large for an image")
-            stored = _stored(file)
+            kind = formats.kind_of(file)
+            stored = _stored(file, kind)
             pixels = stored.size[0] * stored.size[1]
             if not 0 < pixels <= max_megapixels * 1e6:  # also where the limit is no number
                 raise InputError(
                     f"has {pixels / 1e6:.1f} megapixels, more than --max_megapixels="
                     f"{max_megapixels:g}"
                 )
-            yield stored
+            yield file, kind, stored
         except InputError as error:
             raise InputError(f"{path} {error}") from None
         # Decoders meet a damaged file with whatever exception they happen to run into.
         except Exception as error:
-            text = str(error).splitlines()[:1] or [type(error).__name__]
-            raise InputError(f"{path} is unreadable or truncated: {text[0]}") from None
+            text = (str(error).splitlines() or [""])[0]
+            told = f" ({text})" if " " in text else ""  # others, such as "0", tell nothing
+            raise InputError(
+                f"{path} cannot be decoded: damaged, cut off or of a kind not read here{told}"
+            ) from None
 
 
-def _stored(file: BinaryIO) -> Stored:
-    kind = kind_of(file)
-    if kind == "PNG":
-        return png.read(file)
-    return tiff.read(file) if kind == "TIFF" else lossy.read(file, kind)
-
-
-def _reduced(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
-    """What a format can hold of the metadata, and what it cannot in words."""
-    notes = ()
-    if kind == "BMP" and (says_more_than_resolution(metadata.exif) or metadata.icc):
-        notes += ("BMP holds neither EXIF nor colour profile here: they are left out",)
-    if kind == "JPEG" and not lossy.fits_jpeg(metadata):
-        notes += ("its EXIF is too large for a JPEG and left out",)
-        metadata = Metadata(icc=metadata.icc)
-    holders = ("PNG", "HEIF") if b"cICP" in metadata.png_colour else ("PNG",)
-    if kind not in holders and png.is_special(metadata.png_colour) and not metadata.icc:
-        names = " and HEIC" if len(holders) > 1 else ""
-        notes += (f"only PNG{names} can hold its description of colours: it is left out",)
-    return metadata, notes
+def _stored(file: BinaryIO, kind: str) -> formats.Stored:
+    return tiff.read(file) if kind == "TIFF" else formats.read(file, kind)

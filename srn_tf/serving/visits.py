@@ -100,7 +100,7 @@ class Visits:
             before = folder / f"{photograph.stem}_before.png"
             after = folder / f"{photograph.stem}_deblurred.png"
             write_image(before, image, metadata)
-            notes = [*metadata.notes, *write_image(after, deblurred, metadata)]
+            notes = list(write_image(after, deblurred, metadata))
         return Pictures(before, after, notes)
 
     def _load(self, run_dir: str) -> Deblurrer:

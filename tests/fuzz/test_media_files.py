@@ -81,8 +81,10 @@ def sample(folder, suffix):
         return
     rows = np.arange(48)[:, None, None]
     image = (rows * 3 + np.arange(40)[:, None] * 2 + np.arange(3) * 20).astype(np.uint8)
-    exif = {0x010F: "Maker", 0x8769: {0x9003: "2024:05:06 07:08:09"}, 0x8825: {1: "N"}}
-    write_image(path, image, Metadata(exif, PIL.Image.new("RGB", (1, 1)).tobytes() * 40))
+    exif = PIL.Image.Exif()
+    exif[0x010F], exif[0x8769], exif[0x8825] = "Maker", {0x9003: "2024:05:06 07:08:09"}, {1: "N"}
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    write_image(path, image, Metadata(block, bytes(120), (72.0, 72.0)))
 
 
 @pytest.mark.fuzz

@@ -182,9 +182,9 @@ def test_a_folder_of_oddities_is_done_except_for_what_is_named(tmp_path, capsys)
         (source / name).touch()
     with pytest.raises(RunError, match="2 of 8 files failed:") as caught:
         deblur_files(invert, plan(source, output), ImageOptions())
-    assert "directory.tif is unreadable" in str(caught.value)
+    assert "directory.tif cannot be decoded" in str(caught.value)
     assert "pipe.png is a pipe" in str(caught.value)
-    assert "exif.png: its EXIF is malformed" in capsys.readouterr().err
+    assert "exif.png: not kept: malformed EXIF" in capsys.readouterr().err
     done = {os.fsencode(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     assert done == {*good, b"exif.png"}  # and "linked" is "deep" again
     for name in done:
