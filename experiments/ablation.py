@@ -57,8 +57,7 @@ def main() -> None:
             names = ", ".join(known.name for known in TABLE1)
             raise InputError(f"{variant.name} is no row of Table 1: {names}")
     if not values.report_only:
-        config, options = runs.configure()
-        data = runs.test_data(config)
+        config, options, data = runs.configure()
         for number, variant in enumerate(variants or TABLE1, start=1):
             print(f"\n{variant.name}: network {number} of {len(variants or TABLE1)}")
             run_dir = runs_dir / slug(variant.name)

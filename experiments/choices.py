@@ -80,8 +80,7 @@ def main() -> None:
     for question in questions:
         if question not in QUESTIONS:
             raise InputError(f"--questions: {question!r} is none of {', '.join(QUESTIONS)}")
-    base, options = runs.configure()
-    data = runs.test_data(base)
+    base, options, data = runs.configure()
     rows = []
     for question in questions:
         for answer in QUESTIONS[question]:

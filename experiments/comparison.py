@@ -30,6 +30,7 @@ from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define
 from srn_tf.common.folders import joined_inside
+from srn_tf.common.start import start_tensorflow
 from srn_tf.training.configuration import BLUR_SUBSETS
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def main() -> None:
     """Collects or makes the evaluations and writes tables and picture."""
     values = flags.FLAGS
     methods, output = _methods(), Path(values.output)
+    start_tensorflow()
     from experiments.report import choose_images, write_strip, write_tables
     from srn_tf.evaluation.datasets import open_test_set
 

@@ -26,6 +26,7 @@ from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.flags import define
+from srn_tf.common.start import start_tensorflow
 
 STRENGTHS = {"a quarter of the shake": 0.25, "half of it": 0.5, "the whole": 1.0}
 NOT_BLURRED, OTHER, CENTRED = "not blurred", "another camera", "another camera, centred"
@@ -39,6 +40,7 @@ Example = tuple[np.ndarray, np.ndarray]  # blurred and sharp, uint8 [H, W, 3]
 
 def main() -> None:
     """Renders, deblurs and scores, and writes the table and the picture."""
+    start_tensorflow()
     from experiments.report import write_tables
     from srn_tf.common.progress import progress
     from srn_tf.inference import Deblurrer

@@ -95,9 +95,7 @@ def choose_images(data: TestData, names: Sequence[str] | None, count: int = 3) -
 
 
 def write_strip(
-    path: Path,
-    images: Sequence[TestImage],
-    predictions: dict[str, Callable[[TestImage], Path]],
+    path: Path, images: Sequence[TestImage], predictions: dict[str, Callable[[TestImage], Path]]
 ) -> None:
     """Writes a row for each image: blurred, one column for each entry of `predictions`, sharp.
 

@@ -15,6 +15,7 @@ from absl import flags
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.flags import define, define_options, given
+from srn_tf.common.start import start_tensorflow
 from srn_tf.network.variants import Variant, get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
@@ -47,25 +48,20 @@ def define_runs_flag(group: str) -> None:
     define("runs", Path, "results/ablation/runs", about, group=group)
 
 
-def test_data(config: TrainingConfig) -> TestData:
-    """The test split of the data that the networks are trained on."""
-    from srn_tf.evaluation.datasets import open_test_set
-
-    return open_test_set("gopro", config.data_dir, "test", config.blur_subset)
-
-
-def configure() -> tuple[TrainingConfig, RunOptions]:
-    """What the command line asks for; the variant is SR-EDRB3, to be replaced.
+def configure() -> tuple[TrainingConfig, RunOptions, TestData]:
+    """What the command line asks for, with SR-EDRB3 to be replaced, and the test split to score.
 
     Raises:
       InputError: a value is missing, or the data cannot be used.
     """
+    start_tensorflow()
     values = {**DEFAULTS, **given(TrainingConfig, RunOptions), "variant": get_variant("SR-EDRB3")}
     preset = flags.FLAGS.preset
     if preset == "demo":
         print(DEMO_NOTICE)
         values.setdefault("decay_steps", values.get("max_steps", DEMO_STEPS))
     config, options, _ = configured(values, preset)
+    from srn_tf.evaluation.datasets import open_test_set
     from srn_tf.training.devices import is_multi_worker
 
     if is_multi_worker(options.strategy):
@@ -73,15 +69,11 @@ def configure() -> tuple[TrainingConfig, RunOptions]:
             "an experiment runs on one machine: unset TF_CONFIG, and give each machine networks "
             "of its own"
         )
-    return config, options
+    return config, options, open_test_set("gopro", config.data_dir, "test", config.blur_subset)
 
 
 def train_and_evaluate(
-    variant: Variant,
-    config: TrainingConfig,
-    options: RunOptions,
-    run_dir: Path,
-    data: TestData,
+    variant: Variant, config: TrainingConfig, options: RunOptions, run_dir: Path, data: TestData
 ) -> dict:
     """Trains `variant`, resumes, or leaves a finished run as it is; then scores its weights.
 

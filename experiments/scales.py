@@ -39,8 +39,8 @@ def main() -> None:
     from srn_tf.evaluation.results import number
     from srn_tf.evaluation.scoring import prediction_path, run_output
 
-    config, options = runs.configure()
-    data, output = runs.test_data(config), Path(flags.FLAGS.output)
+    config, options, data = runs.configure()
+    output = Path(flags.FLAGS.output)
     images = choose_images(data, flags.FLAGS.images)
     rows, predictions = [], {}
     for title, variant in NETWORKS.items():

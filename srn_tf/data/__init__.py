@@ -32,7 +32,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "hold_out",
             "listed_pairs",
             "normal_form",
-            "sized_pairs",
         ],
         "pipeline": ["TrainingBatches"],
     },

@@ -75,19 +75,9 @@ def find_pairs(data_dir: str | os.PathLike, split: str, blur_subset: str = "blur
             files = _listed(data_dir, blur_subset)
         else:
             files = _in_folders(_split_folder(data_dir, split), blur_subset)
-        pairs = sized_pairs(files)
-    if not pairs:
+        files = sorted(files)
+    if not files:
         raise InputError(f"{data_dir} holds no image pairs for split {split!r}")
-    return pairs
-
-
-def sized_pairs(files: Iterable[Files]) -> list[Pair]:
-    """Pairs with the size of their images, sorted by name, from (name, sequence, blurred, sharp).
-
-    Raises:
-      InputError: the two of a pair differ in size, a name occurs twice, or a file is no image.
-    """
-    files = sorted(files)
     for (name, _, one, _), (other_name, _, other, _) in zip(files, files[1:]):
         if name == other_name:
             raise InputError(f"{one} and {other} are both called {name!r}")

@@ -14,10 +14,7 @@ from srn_tf.media.images import write_image
 
 
 def test_a_folder_in_use_is_refused(run, output):
-    with (
-        locked(output),
-        pytest.raises(InputError, match="out is in use by another process"),
-    ):
+    with locked(output), pytest.raises(InputError, match="out is in use by another process"):
         run(None)
 
 

@@ -73,10 +73,7 @@ def test_measured_rows_stand_beside_the_published(data, tmp_path):
 
 @pytest.mark.parametrize(
     ("flag", "message"),
-    [
-        ("--run=starter", "starter is not evaluated"),
-        ("--run=", "must not be empty"),
-    ],
+    [("--run=starter", "starter is not evaluated"), ("--run=", "must not be empty")],
 )
 def test_a_method_without_results_is_refused(tmp_path, flag, message):
     status, output = commands.run("experiments.comparison", flag, f"--output={tmp_path}/out")
