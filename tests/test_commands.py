@@ -22,7 +22,7 @@ import contextlib, io, json, runpy, sys, time
 sys.argv = [sys.argv[1]]
 from absl import flags
 from srn_tf.common import cli
-from srn_tf.common.flags import _OPTIONS
+from srn_tf.common.flags import OPTIONS
 
 def parse(*arguments):
     said = io.StringIO()
@@ -40,7 +40,7 @@ def examine(main, choices=()):
     docstring = sys.modules[main.__module__].__doc__
     status, text = parse("--help")
     seconds = time.process_time()
-    numbers = [name for name, option in _OPTIONS.items() if option.type in (int, float)]
+    numbers = [name for name, option in OPTIONS.items() if option.type in (int, float)]
     tried = {{
         name: {{number: parse(f"--{{name}}={{number}}") for number in {NUMBERS}}}
         for name in numbers

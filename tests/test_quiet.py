@@ -45,10 +45,6 @@ def stderr(folder, *arguments):
     return result.stderr
 
 
-def test_programs_that_import_the_package_see_what_tensorflow_says(folder):
-    assert "oneDNN" in stderr(folder, "-c", "import srn_tf.inference.deblurrer")
-
-
 def test_training_is_quiet(folder):
     assert (folder / "train.stderr").read_text() == ""
 

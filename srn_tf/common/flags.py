@@ -21,7 +21,7 @@ _KINDS = {
     list: "A,B,...",
     tuple: "TEXT",
 }
-_OPTIONS: dict[str, Option] = {}  # of all flags that are defined here, in that order
+OPTIONS: dict[str, Option] = {}  # of all flags that are defined here, in that order
 
 
 def define(
@@ -102,7 +102,7 @@ class _Parser(flags.ArgumentParser):
 
 
 def _define(name: str, default: Any, option: Option, **required) -> flags.FlagHolder:
-    _OPTIONS[name] = option
+    OPTIONS[name] = option
     if option.type is bool:
         return flags.DEFINE_bool(name, default, option.help)
     parser, serializer = _Parser(name, option), flags.ArgumentSerializer()
@@ -120,7 +120,7 @@ def usage(docstring: str) -> str:
     examples = [text for text in paragraphs if text.split()[0] == "python"]
     prose = [textwrap.fill(text, _WIDTH) for text in paragraphs if text not in examples]
     groups: dict[str, list[str]] = {}
-    for name, option in _OPTIONS.items():
+    for name, option in OPTIONS.items():
         groups.setdefault(option.group, []).append(_entry(name, option))
     listed = ["\n".join([f"{group}:", *entries]) for group, entries in groups.items()]
     return "\n\n".join([*map(textwrap.dedent, examples), *prose, *listed])
