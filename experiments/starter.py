@@ -1,7 +1,8 @@
 """Makes the weights that come with the package: renders pairs, trains, packs. One command.
 
-    make starter PHOTOGRAPHS=DIR,DIR
     python -m experiments.starter --photographs=DIR,DIR --run_dir=runs/starter
+
+The same is `make starter PHOTOGRAPHS=DIR,DIR`.
 
 Result: RUN_DIR/starter.npz, SR-EDRB3 in float16 (7 MB), to be copied over
 srn_tf/weights/starter.npz once it scores better (`python -m experiments.model_card

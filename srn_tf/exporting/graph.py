@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
+from srn_tf.common.folders import tensorflow_path
 from srn_tf.exporting.formats import FORMATS
 from srn_tf.inference.graph import freeze, trace_deblurring
 from srn_tf.network.model import ScaleRecurrentNet
@@ -48,8 +49,9 @@ def signatures(model: ScaleRecurrentNet) -> dict[str, tf.types.experimental.Gene
 
 def write_saved_model(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
     """Writes a SavedModel into `folder` and returns a function that runs it."""
-    tf.saved_model.save(tf.Module(), os.fspath(folder), signatures=signatures(model))
-    loaded = tf.saved_model.load(os.fspath(folder))
+    path = tensorflow_path(folder)
+    tf.saved_model.save(tf.Module(), path, signatures=signatures(model))
+    loaded = tf.saved_model.load(path)
     return lambda images: loaded.signatures["serving_default"](tf.constant(images))[OUTPUT].numpy()
 
 
@@ -64,7 +66,7 @@ def write_onnx(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
     import onnxruntime
     import tf2onnx
 
-    path = os.path.join(folder, FORMATS["onnx"].file)
+    path = os.path.join(tensorflow_path(folder), FORMATS["onnx"].file)
     function = signatures(model)["serving_default"]
     tf2onnx.convert.from_function(
         function, function.input_signature, opset=_OPSET, output_path=path
@@ -81,7 +83,7 @@ def write_tflite(model: ScaleRecurrentNet, folder: str | os.PathLike) -> Client:
             saved_model, signature_keys=["serving_default"]
         )
         content = converter.convert()
-    path = os.path.join(folder, FORMATS["tflite"].file)
+    path = os.path.join(tensorflow_path(folder), FORMATS["tflite"].file)
     with open(path, "wb") as file:
         file.write(content)
     with warnings.catch_warnings():  # that a package of its own will take its place

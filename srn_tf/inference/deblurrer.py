@@ -14,6 +14,7 @@ import PIL.ImageOps
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, OutOfMemory, RunError
+from srn_tf.common.folders import tensorflow_path
 from srn_tf.common.keras import keras
 from srn_tf.inference.graph import deblur, freeze, trace_deblurring
 from srn_tf.inference.hardware import PRECISIONS, available_memory, choose_precision
@@ -167,10 +168,11 @@ class _SavedModelDeblurrer(Deblurrer):
     """Padding and the rest are inside the SavedModel, which runs every image whole."""
 
     def __init__(self, folder: str | os.PathLike):
-        if not tf.saved_model.contains_saved_model(os.fspath(folder)):
+        path = tensorflow_path(folder)
+        if not tf.saved_model.contains_saved_model(path):
             raise InputError(f"{folder} is no SavedModel (srn_tf.export writes one)")
         try:
-            self._module = tf.saved_model.load(os.fspath(folder))  # owns the function
+            self._module = tf.saved_model.load(path)  # owns the function
             function = self._module.signatures["float"]
         except (tf.errors.OpError, OSError, LookupError, ValueError) as error:
             text = (str(error).strip() or repr(error)).splitlines()[0]
