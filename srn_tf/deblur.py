@@ -87,6 +87,15 @@ HALO = define(
     least=0,
     most=2**20,
 )
+PRECISION = define(
+    "precision",
+    str,
+    "auto",
+    "How the network computes: auto takes bfloat16 where the processor or the GPU computes in it, "
+    "which is nearly twice as fast and changes some values by a gray level or two.",
+    group=_WEIGHTS,
+    choices=("auto", "float32", "bfloat16"),
+)
 MAX_MEGAPIXELS = define(
     "max_megapixels",
     float,
@@ -136,10 +145,9 @@ def main() -> None:
     """Deblurs what the flags say."""
     if RUN_DIR.value is not None and SAVED_MODEL.value is not None:
         raise InputError("pass either --run_dir or --saved_model")
-    if SAVED_MODEL.value is not None and (TILE.value is not None or HALO.value is not None):
-        raise InputError("--tile and --halo need --run_dir: a SavedModel runs images whole")
-    if SAVED_MODEL.value is not None and CHECKPOINT.present:
-        raise InputError("--checkpoint needs --run_dir: a SavedModel holds one")
+    for flag in (CHECKPOINT, PRECISION, TILE, HALO):
+        if SAVED_MODEL.value is not None and flag.present:
+            raise InputError(f"--{flag.name} needs --run_dir: a SavedModel has its own way")
     start_tensorflow()
     import PIL.Image
 
@@ -190,6 +198,7 @@ def _load() -> Deblurrer:
         CHECKPOINT.value,
         tile=TILE.value,
         halo=HALO.value,
+        precision=PRECISION.value,
         show_progress=True,
     )
 

@@ -354,11 +354,11 @@ def test_the_command_hands_its_flags_on(tmp_path):
     image = random_image(5, 8, 3)
     write_image(tmp_path / "a.png", image)
     flags = [f"--input={tmp_path}/a.png", f"--output={tmp_path}/out/b.png", "--run_dir=runs/X"]
-    flags += ["--checkpoint=best", "--tile=64", "--halo=8", "--compare"]
+    flags += ["--checkpoint=best", "--tile=64", "--halo=8", "--precision=float32", "--compare"]
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", COMMAND, *flags]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    asked = "('runs/X', 'best') {'tile': 64, 'halo': 8, 'show_progress': True}"
-    assert asked in result.stdout
+    options = {"tile": 64, "halo": 8, "precision": "float32", "show_progress": True}
+    assert f"('runs/X', 'best') {options}" in result.stdout
     shown = read_image(tmp_path / "out/b.png")
     np.testing.assert_array_equal(shown, np.hstack([image, 255 - image]))
