@@ -21,11 +21,6 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 
-try:
-    import simplejpeg
-except ModuleNotFoundError:  # an environment that was made before this package was required
-    simplejpeg = None
-
 from srn_tf.common.errors import InputError
 from srn_tf.media.inventory import parts
 from srn_tf.media.metadata import Metadata, exif_for, orientation_of, sound_exif
@@ -125,9 +120,7 @@ def read(file: BinaryIO, kind: str) -> Stored:
         if kind == "JPEG":
             return decode_jpeg(content, "GRAY" if image.mode == "L" else "RGB")
         if kind != "BMP":
-            _refuse_zeros(content)
-        if kind == "AVIF":
-            _check_by_ffmpeg(content)
+            _refuse_hidden_damage(content, by_ffmpeg=kind == "AVIF")
         target = {"1": "L", "P": "RGB"}.get(image.mode)
         return np.asarray(image.convert(target) if target else image)
 
@@ -172,9 +165,10 @@ def decode_jpeg(content: bytes, colours: str) -> np.ndarray:
       InputError: the data are damaged, in a way that a decoder can notice.
     """
     try:
-        if simplejpeg is None:
-            image = np.asarray(PIL.Image.open(io.BytesIO(content)))
-            return image
+        import simplejpeg
+    except ModuleNotFoundError:  # FALLBACK
+        return np.asarray(PIL.Image.open(io.BytesIO(content)))
+    try:
         image = simplejpeg.decode_jpeg(content, colours, strict=True)
     except ValueError as error:
         if _DAMAGE.search(str(error)):
@@ -191,18 +185,24 @@ def decode_jpeg(content: bytes, colours: str) -> np.ndarray:
     return image[..., 0] if colours == "GRAY" else image
 
 
-def _check_by_ffmpeg(content: bytes) -> None:
-    """Decodes all images of an AVIF or HEIC, with errors for what other decoders conceal."""
-    with contextlib.suppress(av.error.FFmpegError):  # a kind that FFmpeg does not know
+def _refuse_hidden_damage(content: bytes, by_ffmpeg: bool) -> None:
+    """Refuses an interrupted copy of a WebP, AVIF or HEIC, and what FFmpeg alone finds invalid."""
+    if content.endswith(_ZEROS):  # in which decoders find valid pixels
+        raise InputError("is cut off: its end consists of zeros")
+    if not by_ffmpeg:
+        return
+    try:
         container = av.open(io.BytesIO(content), format="mov")
-        with container:
-            for stream in container.streams:
-                stream.codec_context.options = _STRICT
-            try:
-                for packet in container.demux():
-                    packet.decode()
-            except av.error.InvalidDataError:
-                raise InputError("is damaged or cut off: its data are not valid") from None
+    except av.error.FFmpegError:  # a kind that FFmpeg does not know
+        return
+    with container:
+        for stream in container.streams.video:
+            stream.codec_context.options = _STRICT
+        try:
+            for _ in container.decode(*container.streams.video):
+                pass
+        except av.error.InvalidDataError:
+            raise InputError("is damaged or cut off: its data are not valid") from None
 
 
 def _announced(file: BinaryIO) -> tuple[int, dict[bytes, bytes]]:
@@ -218,12 +218,6 @@ def _cicp(primaries: int, transfer: int) -> dict[bytes, bytes]:
     if primaries in _PLAIN_PRIMARIES and transfer in _PLAIN_TRANSFER:
         return {}
     return {b"cICP": bytes([primaries, transfer, 0, 1])}
-
-
-def _refuse_zeros(content: bytes) -> None:
-    """Refuses an interrupted copy, in whose zeros WebP and HEIC find valid pixels."""
-    if content.endswith(_ZEROS):
-        raise InputError("is cut off: its end consists of zeros")
 
 
 def _read_png(file: BinaryIO) -> Stored:
@@ -297,8 +291,7 @@ def _read_heif(file: BinaryIO) -> Stored:
     metadata = Metadata(exif, image.info.get("icc_profile") or b"", colour=colour)
 
     def decode(content: bytes) -> np.ndarray:
-        _refuse_zeros(content)
-        _check_by_ffmpeg(content)
+        _refuse_hidden_damage(content, by_ffmpeg=True)
         return np.array(image)  # older versions of the plug-in lend memory that ends with the image
 
     # libheif has turned the image already; by the standard its EXIF has no say in that.

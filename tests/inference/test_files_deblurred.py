@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ from srn_tf.inference.image_files import (
     deblur_image,
     plan,
 )
-from srn_tf.media.images import read_image, write_image
+from srn_tf.media.images import read_image, read_photograph, write_image
 
 
 def invert(image):
@@ -154,6 +155,36 @@ def test_files_that_fail_are_named_at_the_end_and_all_others_done(tmp_path):
     with pytest.raises(RunError, match=r"1 of 3 files failed:\n.*a\.png"):
         deblur_files(invert, Plan(jobs), ImageOptions())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "c.png"]
+
+
+def test_decoding_and_encoding_overlap_with_computing(tmp_path, monkeypatch):
+    """Each computation but the first and the last waits for what happens beside it."""
+    names = ("a.png", "b.png", "c.png")
+    for name in names:
+        write_image(tmp_path / "in" / name, random_image(4, 5, 3))
+    decoded, encoded = ({name: threading.Event() for name in names} for _ in range(2))
+
+    def read(path, limit):
+        photograph = read_photograph(path, limit)
+        decoded[path.name].set()
+        return photograph
+
+    def write(path, image, metadata):
+        encoded[path.name].set()
+        return write_image(path, image, metadata)
+
+    order = iter([("b.png", None), ("c.png", "a.png"), (None, "b.png")])
+
+    def compute(image):
+        following, before = next(order)
+        assert following is None or decoded[following].wait(30)
+        assert before is None or encoded[before].wait(30)
+        return invert(image)
+
+    monkeypatch.setattr(image_files, "read_photograph", read)
+    monkeypatch.setattr(image_files, "write_image", write)
+    deblur_files(compute, plan(tmp_path / "in", tmp_path / "out"), ImageOptions())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == list(names)
 
 
 @pytest.mark.parametrize("error", [OSError("broken data stream"), MemoryError()])
