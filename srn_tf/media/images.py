@@ -25,17 +25,11 @@ from srn_tf.media.metadata import Metadata, upright
 
 _KINDS = {
     ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
     ".bmp": "BMP",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-    ".hif": "HEIF",
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIF"),
     ".avif": "AVIF",
 }
 SUFFIXES = tuple(_KINDS)

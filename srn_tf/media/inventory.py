@@ -33,7 +33,7 @@ _NAMES = {
 # How pixels are encoded.
 _CODING = re.compile(
     "APP0 JF..|APP14 Adobe|IHDR|PLTE|tRNS|IDAT|IEND|acTL|fcTL|fdAT|sRGB|VP8.?|ALPH|"
-    "ANIM|ANMF|ftyp|meta|mdat|free|skip|item (av01|hvc1|grid)"
+    "ANIM|ANMF|ftyp|meta|mdat|free|skip|item (av01|hvc1|grid)|urn:mpeg:.*(auxid:1|alpha)"
 )
 _CODING_TAGS = {*range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, *range(320, 326)}
 _CODING_TAGS |= {*range(338, 348), *range(512, 533), 0x8769, 0x8825, 0xA005, 0xA002, 0xA003}
@@ -151,7 +151,8 @@ def _unread_of_tiff(content: bytes) -> set[str]:
         if len(pages) > 1:
             names.add("previews")
         if tiff.is_bigtiff:
-            names |= {PIL.ExifTags.TAGS.get(tag.code, f"tag {tag.code}") for tag in pages[0].tags}
+            codes = {tag.code for tag in pages[0].tags} - _CODING_TAGS
+            names |= {PIL.ExifTags.TAGS.get(code, f"tag {code}") for code in codes}
         for page in pages:
             ends = [tag.valueoffset + tag.valuebytecount for tag in page.tags]
             ends += map(sum, zip(page.dataoffsets, page.databytecounts))

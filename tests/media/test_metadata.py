@@ -142,7 +142,7 @@ LOST = {
     "tags of a bigtiff": (
         tiff(RGB, photometric="rgb", bigtiff=True, extratags=[(271, "s", 0, "Maker", True)]),
         ".tif",
-        "Make",
+        "not kept: ImageDescription, Make, Software",
     ),
     "bytes of a tiff": (tiff(RGB, metadata=None) + bytes(99999), ".tif", "bytes behind the image"),
 }
@@ -153,6 +153,16 @@ def test_what_a_file_holds_and_the_result_does_not_is_named(tmp_path, name):
     content, suffix, words = LOST[name]
     _, (note,) = converted(tmp_path, content, suffix)
     assert words in note
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF", "WEBP", "TIFF"])
+def test_alpha_is_kept_and_not_named(tmp_path, kind):
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    image = np.dstack([SMOOTH, SMOOTH[..., :1]])
+    path, notes = converted(tmp_path, pillow(image, kind), ".png")
+    assert notes == ()
+    np.testing.assert_allclose(read_image(path)[..., 3].astype(int), SMOOTH[..., 0], atol=4)
 
 
 def test_an_orientation_of_a_bigtiff_counts(tmp_path):
