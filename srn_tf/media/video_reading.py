@@ -98,7 +98,8 @@ class Video:
         counts = (self.stream.frames, round(seconds * self.rate))  # trimmed ones count in the first
         self.expected = min(filter(None, counts), default=0)
         self.metadata = dict(self._container.metadata)
-        self.others = [s for s in self._container.streams if s.type in ("audio", "subtitle")]
+        streams = self._container.streams
+        self.others = [*streams.audio, *streams.subtitles]
         self.chapters = self._container.chapters() if hasattr(self._container, "chapters") else []
         self.inventory += self._inventory()
         # A broadcast is cut out of a stream: its clock begins anywhere, and its first frames may
@@ -124,7 +125,8 @@ class Video:
         """
         try:
             for packet in self._container.demux(self.stream, *(self.others if with_others else [])):
-                if packet.stream_index == self.stream.index:
+                # The packets that end a stream have the `stream_index` 0 in PyAV 15.
+                if packet.stream.index == self.stream.index:
                     yield from self._frames(packet, start)
                 elif packet.dts is not None:
                     shift = round(self._start / packet.time_base)
@@ -172,9 +174,10 @@ class Video:
             is_of_chapters = self.chapters and _name(stream) == "bin_data"
             if stream.index == self.stream.index or is_of_chapters:
                 continue  # MP4 has the titles of its chapters in a stream of such data
-            kind = "cover" if stream.disposition.value & _COVER else stream.type or "unknown"
-            label = stream.metadata.get("handler_name") if kind == "data" else None
-            found[f"{kind} stream ({label or _name(stream)})"] += 1
+            kind = type(stream).__name__.replace("Stream", " stream").lower()
+            kind = "cover" if stream.disposition.value & _COVER else kind
+            label = stream.metadata.get("handler_name") if kind == "data stream" else None
+            found[f"{kind} ({label or _name(stream)})"] += 1
         for kept in (self._container, self.stream, *self.others):
             found |= collections.Counter(f"tag {name}" for name in tags_of(kept.metadata))
         return +found

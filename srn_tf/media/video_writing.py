@@ -80,7 +80,7 @@ class VideoWriter:
             self._encode(item)
         elif self._has_begun:
             self._copy_packet(item)
-        elif item.stream_index in self._copies:
+        elif item.stream.index in self._copies:
             self._waiting.append(item)  # the first frame tells what the header says
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class VideoWriter:
         self.count += 1
 
     def _copy_packet(self, packet: av.Packet) -> None:
-        index, stream = packet.stream_index, packet.stream
+        stream, index = packet.stream, packet.stream.index
         # What was trimmed off a clip is before its beginning: only MP4's edit lists can hide it.
         is_trimmed = packet.pts + (packet.duration or 0) < 0 and self._muxer not in ("mp4", "mov")
         if index not in self._copies or is_trimmed:
@@ -160,6 +160,8 @@ class VideoWriter:
 
     def _holds(self, stream: av.stream.Stream) -> bool:
         """Whether the container holds such a stream, which only its header tells."""
+        if stream.codec_context is None:
+            return False
         try:
             with av.open(io.BytesIO(), "w", format=self._muxer) as trial:
                 _add_copy(trial, stream)
