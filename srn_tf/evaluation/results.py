@@ -33,12 +33,8 @@ from srn_tf.common.errors import InputError, named
 from srn_tf.common.files import read_text, write_json, write_text
 from srn_tf.evaluation.protocol import TestData
 
-RESULTS, BASELINE, SEQUENCES, SUMMARY = (
-    "results.csv",
-    "baseline.csv",
-    "sequences.md",
-    "summary.json",
-)
+FILES = ("results.csv", "baseline.csv", "sequences.md", "summary.json")
+RESULTS, BASELINE, SEQUENCES, SUMMARY = FILES
 TITLES = {
     "psnr": "PSNR (dB)",
     "ssim_matlab": "SSIM (MATLAB)",

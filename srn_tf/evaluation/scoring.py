@@ -41,7 +41,7 @@ from srn_tf.media.images import read_rgb, write_image
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 from srn_tf.weights.starter import is_starter
 
-STATE, PREDICTIONS = "evaluation.json", "predictions"
+STATE, PREDICTIONS, _OLD_LOG = "evaluation.json", "predictions", "scores.jsonl"
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
 T, U = TypeVar("T"), TypeVar("U")
 
@@ -251,30 +251,45 @@ def _check_output(output: Path, data: TestData) -> None:
 
 def _begin(output: Path, state: dict) -> dict | None:
     """Makes `output` ready for an evaluation; the summary where it is finished already."""
-    known = (PREDICTIONS, results.RESULTS, results.BASELINE, results.SEQUENCES, results.SUMMARY)
-    if (output / STATE).exists():
-        try:
-            before = json.loads(read_text(output / STATE))
-            is_ours = before["subject"] == state["subject"]
-        except (ValueError, LookupError, TypeError):
-            is_ours = False
-        if not is_ours:
-            raise InputError(
-                f"{output} holds the evaluation of something else: choose another --output"
-            )
-        if before == state:
-            return results.read_summary(output)
+    try:
+        before = _state_of(output)
+        is_ours = before is None or before["subject"] == state["subject"]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        is_ours = False
+    if not is_ours:
+        raise InputError(
+            f"{output} holds the evaluation of something else: choose another --output"
+        )
+    if before and before != state:
         print(f"{output} was made with other weights or predictions: it is made anew")
-        for name in known:
+    for name in (
+        PREDICTIONS,
+        results.RESULTS,
+        results.BASELINE,
+        results.SEQUENCES,
+        results.SUMMARY,
+    ):
+        if before and before != state:
             remove(output / name)
-    for name in known:
-        if (output / name).exists():
+        elif not before and (output / name).exists():
             raise InputError(
-                f"{output / name} was not made by an evaluation of this version: remove it or "
-                "choose another --output"
+                f"{output / name} was not made by an evaluation: choose another --output"
             )
     write_json(output / STATE, state)
-    return None
+    return results.read_summary(output)
+
+
+def _state_of(output: Path) -> dict | None:
+    """What `output` holds the evaluation of; version 0.1 wrote it at the beginning of a log."""
+    if (output / STATE).exists():
+        return dict(json.loads(read_text(output / STATE)))
+    if not (output / _OLD_LOG).exists():
+        return None
+    subject = json.loads(read_text(output / _OLD_LOG).splitlines()[0])["evaluation"]
+    state = {"made_by": subject.pop("weights", None), "subject": subject}
+    subject["data"] = subject.pop("images")
+    subject.setdefault("predictions_dir", None)
+    return state
 
 
 def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> Iterator[results.Row]:

@@ -68,7 +68,7 @@ def test_an_evaluation_is_not_overwritten_by_the_scoring_of_its_own_predictions(
 def test_foreign_files_are_kept(run, output, name):
     (output / name).parent.mkdir(parents=True)
     (output / name).write_text("of somebody else")
-    with pytest.raises(InputError, match=r"not made by an evaluation of this version: remove it"):
+    with pytest.raises(InputError, match="not made by an evaluation: choose another --output"):
         run(None)
     assert (output / name).read_text() == "of somebody else"
 
