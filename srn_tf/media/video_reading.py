@@ -184,41 +184,42 @@ class Video:
 
     def _image(self, frame: av.VideoFrame) -> np.ndarray:
         """The upright picture; what the frame holds is added to the inventory."""
-        parts, bits = frame.format.components, max(part.bits for part in frame.format.components)
-        found = collections.Counter({"bits per sample": bits})
+        side_data = {str(each.type).rpartition(".")[2]: bytes(each) for each in frame.side_data}
+        is_turned, down, right = _turn(side_data)
+        ratio = self.stream.sample_aspect_ratio or Fraction(1)
+        self.aspect_ratio = 1 / ratio if is_turned else ratio
+        self.inventory |= self._inventory_of(frame, side_data)
+        image = frame.reformat(
+            format="rgb48le" if _bits(frame) > 8 else "rgb24",
+            interpolation=EXACT,
+            **self._colours(frame),
+        ).to_ndarray()
+        image = image.swapaxes(0, 1) if is_turned else image
+        return np.ascontiguousarray(image[::down, ::right])
+
+    def _inventory_of(
+        self, frame: av.VideoFrame, side_data: dict[str, bytes]
+    ) -> collections.Counter[str]:
+        # Except for what x264 and x265 say of themselves.
+        names = [name for name, content in side_data.items() if b"options: " not in content]
+        found = collections.Counter(name.replace("_", " ").lower() for name in names)
+        found["bits per sample"] = _bits(frame)
+        found["interlaced fields"] = frame.interlaced_frame
+        size = f"{frame.width}x{frame.height}"
+        self._size = self._size or size
+        found[f"frames of another size ({size})"] = size != self._size
+        parts = frame.format.components
         if len(parts) >= 3:
             width, height = frame.format.chroma_width(64), frame.format.chroma_height(64)
             found["chroma samples in 2x2 pixels"] = (width // 32) * (height // 32)
         if any(part.is_alpha for part in parts):
             alpha = frame.reformat(format="rgba").to_ndarray()[..., 3]
             found["alpha channel"] = alpha.min() < 255  # that of a GIF is often unused
-        size = f"{frame.width}x{frame.height}"
-        self._size = self._size or size
-        found[f"frames of another size ({size})"] = size != self._size
-        found["interlaced fields"] = frame.interlaced_frame
-        image = frame.reformat(
-            format="rgb48le" if bits > 8 else "rgb24", interpolation=EXACT, **self._colours(frame)
-        ).to_ndarray()
-        self.aspect_ratio = self.stream.sample_aspect_ratio or Fraction(1)
-        for data in frame.side_data:
-            name, content = str(data.type).rpartition(".")[2], bytes(data)
-            if name == "DISPLAYMATRIX":
-                a, b, _, c, d = np.sign(np.frombuffer(content, np.int32)[:5])
-                if a and d and not (b or c):
-                    image = image[::d, ::a]
-                    continue
-                if b and c and not (a or d):
-                    image = image.swapaxes(0, 1)[::b, ::c]
-                    self.aspect_ratio = 1 / self.aspect_ratio
-                    continue
-            if b"options: " not in content:  # what x264 and x265 say of themselves
-                found[name.replace("_", " ").lower()] = 1
         found[f"pixel aspect ratio {self.aspect_ratio}"] = self.aspect_ratio != 1
         for field in ("color_primaries", "color_trc"):
             value = getattr(self.stream.codec_context, field)
             found[f"{field} {value}"] = value not in (0, _UNSPECIFIED)
-        self.inventory |= +found
-        return np.ascontiguousarray(image)
+        return +found
 
     def _colours(self, frame: av.VideoFrame) -> dict[str, int]:
         """How to convert them; where a file does not tell, what players assume."""
@@ -259,6 +260,25 @@ def _moving_picture(
             "quarter of --max_megapixels"
         )
     return pictures[0]
+
+
+def _bits(frame: av.VideoFrame) -> int:
+    return max(part.bits for part in frame.format.components)
+
+
+def _turn(side_data: dict[str, bytes]) -> tuple[bool, int, int]:
+    """Whether rows become columns, and then the steps down and right that make a frame upright.
+
+    The display matrix, x' = ax + cy and y' = bx + dy, is taken out unless it turns by no right
+    angle: such frames stay as they are stored.
+    """
+    matrix = np.frombuffer(side_data.get("DISPLAYMATRIX", b""), np.int32)
+    a, b, _, c, d = np.sign(matrix[:5]) if matrix.size else (0, 0, 0, 0, 0)
+    is_straight, is_turned = a and d and not (b or c), b and c and not (a or d)
+    if not is_straight and not is_turned:
+        return False, 1, 1
+    del side_data["DISPLAYMATRIX"]
+    return (True, b, c) if is_turned else (False, d, a)
 
 
 def tags_of(metadata: dict[str, str]) -> set[str]:

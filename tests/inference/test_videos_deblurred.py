@@ -170,6 +170,10 @@ def test_what_the_result_does_not_hold_is_named_in_one_line(tmp_path):
     (tmp_path / "in.mp4").write_bytes(grown)
     (note,) = deblur(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert note.endswith("not kept: box CAME")
+    (tmp_path / "in.mp4").write_bytes(content)
+    turn(tmp_path / "in.mp4", 1, 1, -1, 1)
+    (note,) = deblur(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert note.endswith("not kept: displaymatrix")
 
 
 def test_alpha_and_fields_are_named(tmp_path):
