@@ -103,16 +103,17 @@ def read(file: BinaryIO, kind: str) -> Stored:
     if image.mode not in ("1", "L", "P", "RGB", "RGBA"):
         raise InputError(f"is of the kind {image.mode}: convert it to RGB")
     exif = sound_exif(image.info.get("exif"))
-    dpi, colour = None, {}
+    dpi, colour, mode = None, {}, {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
     if kind == "JPEG":  # in dots per inch or centimetre, if any
         scale = {1: 1, 2: 2.54}.get(image.info.get("jfif_unit"), 0)
         dpi = tuple(scale * each for each in image.info.get("jfif_density", (0, 0)))
     if kind == "BMP":
         dpi = image.info.get("dpi")
     if kind == "AVIF":
-        bits, colour = _announced(file)
-        if bits > 8:
+        channels, colour = _announced(file)
+        if channels[0].bits > 8:
             raise InputError("is an AVIF of more than 8 bits: convert it to a 16-bit PNG or TIFF")
+        mode = "L" if len(channels) == 1 and mode == "RGB" else mode  # RGB for Pillow below 13
     icc = image.info.get("icc_profile") or b""
     metadata = Metadata(exif, icc, dpi if dpi and min(dpi) > 0 else None, colour)
 
@@ -121,8 +122,7 @@ def read(file: BinaryIO, kind: str) -> Stored:
             return decode_jpeg(content, "GRAY" if image.mode == "L" else "RGB")
         if kind != "BMP":
             _refuse_hidden_damage(content, by_ffmpeg=kind == "AVIF")
-        target = {"1": "L", "P": "RGB"}.get(image.mode)
-        return np.asarray(image.convert(target) if target else image)
+        return np.asarray(image.convert(mode))
 
     return Stored((image.height, image.width), orientation_of(exif), metadata, decode)
 
@@ -205,13 +205,13 @@ def _refuse_hidden_damage(content: bytes, by_ffmpeg: bool) -> None:
             raise InputError("is damaged or cut off: its data are not valid") from None
 
 
-def _announced(file: BinaryIO) -> tuple[int, dict[bytes, bytes]]:
-    """Bits per channel of an AVIF and its colours as a PNG's cICP, if they are not sRGB."""
+def _announced(file: BinaryIO) -> tuple[tuple, dict[bytes, bytes]]:
+    """The channels of an AVIF and its colours as a PNG's cICP, if they are not sRGB."""
     file.seek(0)
     with av.open(file, format="mov") as container:
         codec = container.streams.video[0].codec_context
-        bits = av.VideoFormat(codec.pix_fmt).components[0].bits
-        return bits, _cicp(int(codec.color_primaries), int(codec.color_trc))
+        channels = av.VideoFormat(codec.pix_fmt).components
+        return channels, _cicp(int(codec.color_primaries), int(codec.color_trc))
 
 
 def _cicp(primaries: int, transfer: int) -> dict[bytes, bytes]:
