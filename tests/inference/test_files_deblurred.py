@@ -20,7 +20,6 @@ from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.image_files import (
     ImageOptions,
     Job,
-    Plan,
     deblur_file,
     deblur_files,
     deblur_image,
