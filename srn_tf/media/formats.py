@@ -121,7 +121,7 @@ def read(file: BinaryIO, kind: str) -> Stored:
         if kind == "JPEG":
             return decode_jpeg(content, "GRAY" if image.mode == "L" else "RGB")
         if kind != "BMP":
-            _refuse_hidden_damage(content, by_ffmpeg=kind == "AVIF")
+            _refuse_hidden_damage(content, kind)
         return np.asarray(image.convert(mode))
 
     return Stored((image.height, image.width), orientation_of(exif), metadata, decode)
@@ -185,11 +185,12 @@ def decode_jpeg(content: bytes, colours: str) -> np.ndarray:
     return image[..., 0] if colours == "GRAY" else image
 
 
-def _refuse_hidden_damage(content: bytes, by_ffmpeg: bool) -> None:
+def _refuse_hidden_damage(content: bytes, kind: str) -> None:
     """Refuses an interrupted copy of a WebP, AVIF or HEIC, and what FFmpeg alone finds invalid."""
-    if content.endswith(_ZEROS):  # in which decoders find valid pixels
+    *_, (last, _, _) = parts(io.BytesIO(content), kind)
+    if content.endswith(_ZEROS) and last != b"free":  # in zeros decoders find valid pixels
         raise InputError("is cut off: its end consists of zeros")
-    if not by_ffmpeg:
+    if kind == "WEBP":
         return
     try:
         container = av.open(io.BytesIO(content), format="mov")
@@ -291,7 +292,7 @@ def _read_heif(file: BinaryIO) -> Stored:
     metadata = Metadata(exif, image.info.get("icc_profile") or b"", colour=colour)
 
     def decode(content: bytes) -> np.ndarray:
-        _refuse_hidden_damage(content, by_ffmpeg=True)
+        _refuse_hidden_damage(content, "HEIF")
         return np.array(image)  # older versions of the plug-in lend memory that ends with the image
 
     # libheif has turned the image already; by the standard its EXIF has no say in that.

@@ -124,6 +124,12 @@ def test_sound_images_of_phones_are_read(tmp_path):
         assert read_image(tmp_path / f"good{suffix}").shape[:2] == image.shape[:2]
 
 
+def test_room_left_at_the_end_of_an_avif_is_no_damage(tmp_path):
+    content = pillow(SMOOTH, "AVIF") + (1008).to_bytes(4, "big") + b"free" + bytes(1000)
+    (tmp_path / "good.avif").write_bytes(content)
+    assert read_image(tmp_path / "good.avif").shape == SMOOTH.shape
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
 @pytest.mark.parametrize("part", [0.5, 0.9])
 def test_truncated_files_are_named(tmp_path, suffix, part):
