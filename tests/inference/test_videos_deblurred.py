@@ -243,6 +243,18 @@ def test_ten_bits_are_computed_in_sixteen_and_written_as_ten(tmp_path):
     assert np.abs(after.astype(int) - before).mean() < 257
 
 
+@pytest.mark.parametrize("size", [(48, 64), (47, 63)])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le", "yuv422p10le"])
+def test_colours_are_decoded_right_at_all_depths_and_sizes(tmp_path, pixels, size):
+    lossless = {"encoder": "ffv1", "options": {}, "colorspace": 1, "color_range": 2}
+    source = make_video(tmp_path / "in.mkv", (0,), size, pixels=pixels, **lossless)
+    (frame,) = frames_of(source)
+    expected = picture(0, size) / 255
+    found = frame.image / np.iinfo(frame.image.dtype).max
+    for row, column in ((2, 2), (-1, -1), (-1, 2), (2, -1)):
+        np.testing.assert_allclose(found[row, column], expected[row, column], atol=2 / 255)
+
+
 # Kr and Kb of the matrices, by their numbers in H.273.
 LUMA = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}
 
