@@ -32,6 +32,7 @@ PRESET = define(
 
 def main() -> None:
     """Trains as the command line says."""
+    start_tensorflow()
     config, options, run_dir = configured(
         given(TrainingConfig, RunOptions), PRESET.value, RUN_DIR.value
     )
@@ -39,7 +40,6 @@ def main() -> None:
         print(DEMO_NOTICE)
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")
-    start_tensorflow()
     from srn_tf.training.dry_run import dry_run
     from srn_tf.training.run import train
 
