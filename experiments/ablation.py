@@ -95,12 +95,12 @@ def _read_run(run_dir: Path) -> tuple[dict | None, dict | None]:
     """Summary of the evaluation and training configuration of a run that has both."""
     from srn_tf.evaluation.results import read_summary
     from srn_tf.evaluation.scoring import run_output
-    from srn_tf.training.identity import recorded_training
-    from srn_tf.weights.run_folder import CONFIG
+    from srn_tf.training.record import recorded_training
+    from srn_tf.weights.run_folder import CONFIG, read_config
 
     if not (run_dir / CONFIG).exists():
         return None, None
-    training = recorded_training(run_dir)
+    training = recorded_training(read_config(run_dir))
     if training is None:
         raise InputError(f"{run_dir} was not trained: it holds imported weights")
     summary = read_summary(run_output(run_dir, f"test-{training['blur_subset']}"))

@@ -30,7 +30,7 @@ DEFAULTS = {"validation_images": 3, "validate_every": 0}
 
 def define_training_flags() -> None:
     """Defines the flags that are the same for all networks of an experiment."""
-    define_options(TrainingConfig, without=("variant", "init_from"))
+    define_options(TrainingConfig, without=("variant", "init_from", "fork_from"))
     define_options(RunOptions, without=("dry_run",), defaults=DEFAULTS)
     define(
         "preset",
@@ -82,8 +82,8 @@ def train_and_evaluate(
     """
     from srn_tf.common.keras import keras
     from srn_tf.evaluation.scoring import evaluate_run
-    from srn_tf.training.identity import check_same_configuration
-    from srn_tf.training.run import train
+    from srn_tf.training import train
+    from srn_tf.training.record import check_same_configuration
 
     config = dataclasses.replace(config, variant=variant)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import statistics
 import tempfile
@@ -17,13 +18,12 @@ import skimage.data
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.keras import keras
 from srn_tf.common.progress import progress
 from srn_tf.data import CACHES, Pair, TrainingBatches, find_pairs
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import Trainer, make_trainer
+from srn_tf.training.step import Trainer
 
 _HEIGHT, _WIDTH = 720, 1280
 _FORWARD_GFLOP = 179.7  # of the 5x5 RGB network for a 256x256 image
@@ -187,45 +187,33 @@ def _print_demand() -> None:
         print(f"| {tflops} | {tflops * 1e3 / work:.0f} |")
 
 
-class _Clock(keras.callbacks.Callback):
-    """Seconds of each step and how long it waited for its batch; the first, which traces, left out.
-
-    `fit` draws no batch ahead of the step that uses it, but the data set's own prefetching does.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.steps, self.waits = [], []
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.waiting.take()
-        self.began = time.perf_counter()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch > 0:
-            self.steps.append(time.perf_counter() - self.began)
-            self.waits.append(self.model.waiting.take())
-
-
 def _new_trainer(
     batch_size: int, crop_size: int, mixed_precision: str = "none", **options
 ) -> Trainer:
     fields = {"batch_size": batch_size, "crop_size": crop_size, "mixed_precision": mixed_precision}
     fields["ema_decay"] = options.pop("ema_decay", 0.0)
-    return make_trainer(TrainingConfig(get_variant("SR-EDRB3"), "", **fields), **options)
+    return Trainer(TrainingConfig(get_variant("SR-EDRB3"), "", **fields), **options)
 
 
-def _timed(trainer: Trainer, batches: tf.data.Dataset, steps: int) -> _Clock:
-    clock = _Clock()
-    trainer.fit(batches, epochs=1, steps_per_epoch=steps, callbacks=[clock], verbose=0)
-    return clock
+def _timed(trainer: Trainer, elements: Iterator, steps: int, crop=None) -> tuple[list, list]:
+    """Seconds of each step and how long it waited for its batch, without the first, which traces.
+
+    The data set prefetches while a step computes.
+    """
+    step, seconds, waits = trainer.make_step(crop), [], []
+    for _ in range(steps):
+        began = time.perf_counter()
+        element = next(elements)
+        waits.append(time.perf_counter() - began)
+        step(*element)
+        trainer.take_logs()  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:], waits[1:]
 
 
 def _waiting_share(trainer: Trainer, batches: TrainingBatches, steps: int) -> float:
-    trainer.crop = batches.crop
-    trainer.make_train_function(force=True)
-    clock = _timed(trainer, batches.dataset(), steps)
-    return sum(clock.waits) / sum(clock.steps)
+    seconds, waits = _timed(trainer, iter(batches.dataset()), steps, batches.crop)
+    return sum(waits) / sum(seconds)
 
 
 def benchmark_training(batch_size: int, crop_size: int, runs: int, steps: int) -> None:
@@ -245,12 +233,14 @@ def benchmark_training(batch_size: int, crop_size: int, runs: int, steps: int) -
     }
     random = np.random.default_rng(0)
     images = random.random([2, batch_size, crop_size, crop_size, 3], np.float32)
-    batches = tf.data.Dataset.from_tensors(tuple(images)).repeat()
+    batch = tuple(map(tf.constant, images))
     trainers = {name: _new_trainer(batch_size, crop_size, **o) for name, o in options.items()}
     seconds = {name: [] for name in options}
     for _ in progress(range(runs), "measuring", unit="run"):
         for name, trainer in trainers.items():
-            seconds[name].append(statistics.median(_timed(trainer, batches, steps).steps))
+            seconds[name].append(
+                statistics.median(_timed(trainer, itertools.repeat(batch), steps)[0])
+            )
     default = next(iter(seconds.values()))
     print(
         f"\nSR-EDRB3, batch {batch_size}, crops of {crop_size}x{crop_size}, "

@@ -3,7 +3,7 @@
     python -m srn_tf.train --variant=SR-EDRB3 --data_dir=.../GOPRO_Large
 
 The defaults are the paper's recipe; --preset=demo is a short one for CPUs and the demo data. The
-same command goes on where an interrupted one stopped.
+same command resumes a run that was interrupted; exit status 75 says that it was told to stop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")
     from srn_tf.training.dry_run import dry_run
-    from srn_tf.training.run import train
+    from srn_tf.training.loop import train
 
     (dry_run if options.dry_run else train)(config, options, run_dir)
 

@@ -16,7 +16,7 @@ from srn_tf.weights.run_folder import checkpoint_folder, write_config
 # As few operations as a network can have, for tests of what surrounds it: starting a training costs
 # mostly the tracing of its graph.
 TINY = dataclasses.replace(
-    get_variant("SR-EDRB1"), name="tiny", scales=1, recurrent="conv", published=None
+    get_variant("SR-EDRB1"), name="tiny", scales=1, recurrent="conv", width=8, published=None
 )
 
 

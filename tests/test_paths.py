@@ -14,8 +14,8 @@ from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.exporting.folder import export
 from srn_tf.inference import Deblurrer
+from srn_tf.training import train
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.run import train
 from srn_tf.weights.run_folder import checkpoint_steps
 
 

@@ -1,4 +1,4 @@
-"""Pairs of blurred and sharp images: found on disk, inflated on the host, cropped on the device.
+"""Pairs of blurred and sharp images: found on disk, decoded on the host, cropped on the device.
 
     pairs.py      which files belong together
     caches.py     the disk cache: its names, its place, what becomes of old ones
@@ -6,10 +6,10 @@
     frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
     pipeline.py   the `tf.data` pipeline made of these, and one crop per batch
 
-No PNG decoder for GPUs exists in TensorFlow, and GoPro is PNG. The inflate step therefore runs on
-the host, once if a cache is used; everything after it (crop, flips, cast, scaling, gray
-conversion) is one function of the batch, which the training step calls on the accelerator. What
-travels there, for a pair of 1280x720 and crops of 256x256, and nothing comes back:
+No PNG decoder for GPUs exists in TensorFlow, and GoPro is PNG. Decoding therefore runs on the host,
+once if a cache is used; everything after it (crop, flips, cast, scaling, gray conversion) is one
+function of the batch, which the training step calls on the accelerator. What travels there, for a
+pair of 1280x720 and crops of 256x256, and nothing comes back:
 
     --cache=none      5.53 MB    both frames, uint8
     --cache=disk      0.39 MB    both windows, uint8

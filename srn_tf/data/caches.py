@@ -71,23 +71,43 @@ def open_disk_cache(
     """
     path = disk_cache_path(pairs, cache_dir)
     _clean_or_name(superseded(path), clean)
-    pixels = sum(2 * height * width for height, width in (pair.size for pair in pairs))
-    if path.exists():
+    cache = read_disk_cache(pairs, cache_dir)
+    if cache is None:
         try:
-            cache = np.load(path, mmap_mode="r")
-            if (cache.dtype, cache.shape) != (np.uint8, (pixels, 3)):
-                raise ValueError(f"it holds {cache.dtype} {cache.shape}")
-            return cache
-        except (ValueError, EOFError, OSError) as error:
-            print(f"the disk cache {path} is damaged ({error}): making it again")
+            _write(path, pairs, decoded)
+        except OSError as error:
+            raise InputError(
+                f"the disk cache {path} cannot be written ({error.strerror or error}): take "
+                "another --cache_dir"
+            ) from None
+        cache = np.load(path, mmap_mode="r")
+    return cache
+
+
+def read_disk_cache(
+    pairs: Sequence[Pair], cache_dir: str | os.PathLike | None
+) -> np.ndarray | None:
+    """The memory-mapped pixels of all pairs, uint8 `[pixels, 3]`; None where there are none.
+
+    A file of another length or form than it must have is named.
+    """
+    path = disk_cache_path(pairs, cache_dir)
+    if not path.exists():
+        return None
     try:
-        _write(path, pairs, pixels, decoded)
-    except OSError as error:
-        raise InputError(
-            f"the disk cache {path} cannot be written ({error.strerror or error}): take another "
-            "--cache_dir"
-        ) from None
-    return np.load(path, mmap_mode="r")
+        cache = np.load(path, mmap_mode="r")
+        if (cache.dtype, cache.shape) == (np.uint8, (pixel_offsets(pairs)[-1], 3)):
+            return cache
+        reason = f"it holds {cache.dtype} {cache.shape}"
+    except (ValueError, EOFError, OSError) as error:
+        reason = str(error)
+    print(f"the disk cache {path} is damaged ({reason})")
+    return None
+
+
+def pixel_offsets(pairs: Sequence[Pair]) -> np.ndarray:
+    """int64 `[N + 1]`: where each pair begins in the list of pixels, and the last one's end."""
+    return np.cumsum([0, *(2 * pair.size[0] * pair.size[1] for pair in pairs)], dtype=np.int64)
 
 
 def superseded(path: Path) -> list[Path]:
@@ -117,8 +137,9 @@ def _clean_or_name(others: list[Path], clean: bool) -> None:
         )
 
 
-def _write(path: Path, pairs: Sequence[Pair], pixels: int, decoded: Decoder) -> None:
+def _write(path: Path, pairs: Sequence[Pair], decoded: Decoder) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = int(pixel_offsets(pairs)[-1])
     needed, free = 3 * pixels, shutil.disk_usage(path.parent).free
     if needed > free:
         raise InputError(

@@ -5,7 +5,7 @@ Every source has two halves. `load` runs on the host, in a parallel map: from in
 makes whatever must travel to the accelerator. `gather` runs on the accelerator, in the graph of
 the training step: it picks pixels out of that, or out of what lies there already.
 
-    none     both files are inflated for every crop, and both frames travel
+    none     both files are decoded for every crop, and both frames travel
     disk     all frames in one memory-mapped file; the pixels of the window alone travel
     device   all frames in the accelerator's memory; a few integers travel
 
@@ -25,7 +25,13 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.progress import progress
-from srn_tf.data.caches import CACHES, gigabytes, open_disk_cache
+from srn_tf.data.caches import (
+    CACHES,
+    gigabytes,
+    open_disk_cache,
+    pixel_offsets,
+    read_disk_cache,
+)
 from srn_tf.data.pairs import Pair
 from srn_tf.media.images import read_rgb
 
@@ -73,7 +79,7 @@ class Place(NamedTuple):
 
 
 class FileFrames:
-    """Inflates both files of a pair for every crop; smaller pairs are padded to the largest."""
+    """Decodes both files of a pair for every crop; smaller pairs are padded to the largest."""
 
     def __init__(self, pairs: Sequence[Pair]):
         self._pairs = pairs
@@ -120,7 +126,7 @@ class DiskFrames:
     ):
         self._pairs = pairs
         self._crop_size = crop_size
-        self._offsets = _pixel_offsets(pairs)
+        self._offsets = pixel_offsets(pairs)
         self._pixels = open_disk_cache(pairs, cache_dir, decoded, clean)
 
     def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
@@ -143,22 +149,41 @@ class DiskFrames:
 class DeviceFrames:
     """Holds all frames in the memory of each of the accelerators that compute.
 
+    They are read from the disk cache where there is one, from the image files otherwise.
+
     Args:
       pairs: of any sizes.
       devices: names of TensorFlow devices, one for each replica in this process.
+      cache_dir: where the disk cache would be.
 
     Raises:
       InputError: a device has not the memory, or an image is unreadable.
     """
 
-    def __init__(self, pairs: Sequence[Pair], devices: Sequence[str | None]):
-        self._offsets = _pixel_offsets(pairs)
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        devices: Sequence[str | None],
+        cache_dir: str | os.PathLike | None = None,
+    ):
+        self._offsets = pixel_offsets(pairs)
         self._sizes = np.array([pair.size for pair in pairs], np.int64)
         self._buffers = [_allocated(int(self._offsets[-1]), device) for device in devices]
         description = f"caching {gigabytes(3 * int(self._offsets[-1]))} on " + " and on ".join(
             buffer.device for buffer in self._buffers
         )
-        for i, pair in enumerate(decoded(pairs, description)):
+        on_disk = read_disk_cache(pairs, cache_dir)
+        if on_disk is None:
+            frames = decoded(pairs, description)
+        else:
+            parts = zip(self._offsets, self._offsets[1:])
+            frames = progress(
+                (on_disk[begin:end] for begin, end in parts),
+                f"{description} from the disk cache",
+                len(pairs),
+                "pair",
+            )
+        for i, pair in enumerate(frames):
             for buffer in self._buffers:
                 # Not `buffer[a:b].assign()`, which reads the slice first; and from one thread, as
                 # parallel eager copies to a second device mix up their arguments (seen in 2.15).
@@ -168,7 +193,7 @@ class DeviceFrames:
                         begin=self._offsets[i : i + 1],
                         end=self._offsets[i + 1 : i + 2],
                         strides=np.ones(1, np.int64),
-                        value=pair.reshape(-1, 3),
+                        value=np.ascontiguousarray(pair).reshape(-1, 3),
                     )
         for buffer in self._buffers:
             # Assigning a part makes TensorFlow copy it all at each later read; no longer.
@@ -210,7 +235,7 @@ def make_frames(
     if cache == "disk":
         return DiskFrames(pairs, crop_size, cache_dir, clean_cache)
     if cache == "device":
-        return DeviceFrames(pairs, devices)
+        return DeviceFrames(pairs, devices, cache_dir)
     raise InputError(f"unknown cache {cache!r}; known are: {', '.join(CACHES)}")
 
 
@@ -233,11 +258,6 @@ def _gather_from_batch(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     begins = np.arange(batch, dtype=np.int64) * (two * height * width)
     places += begins.reshape([batch] + [1] * (places.shape.rank - 1))
     return tf.gather(tf.cast(tf.reshape(frames, [-1, 3]), _GATHERED), places)
-
-
-def _pixel_offsets(pairs: Sequence[Pair]) -> np.ndarray:
-    """int64 `[N + 1]`: where each pair begins in the list of pixels, and the last one's end."""
-    return np.cumsum([0, *(2 * pair.size[0] * pair.size[1] for pair in pairs)], dtype=np.int64)
 
 
 def _allocated(pixels: int, device: str | None) -> tf.Variable:

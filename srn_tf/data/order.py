@@ -1,9 +1,9 @@
 """Which pair and which window of it a training step sees: a pure function of (seed, step).
 
 Sample `k = step * batch_size + j` is the j-th of its step. An epoch is a permutation of all pairs,
-keyed by (seed, epoch), of which the remainder that does not fill a batch is dropped; window and
-flips are keyed by (seed, k). A resumed run thus sees what an uninterrupted one would have seen, on
-any number of workers.
+keyed by (seed, epoch); a batch may end one epoch and begin the next. Window and flips are keyed by
+(seed, k). A resumed run thus sees what an uninterrupted one would have seen, on any number of
+workers.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Sample(NamedTuple):
 def steps_per_epoch(num_pairs: int, batch_size: int) -> int:
     """Number of whole batches in `num_pairs`: 131 for GoPro's 2103 pairs and batches of 16.
 
+    It is what the paper's number of epochs is counted in; no pair is left out.
+
     Raises:
       InputError: the batch is larger than the number of pairs, or empty.
     """
@@ -43,24 +45,20 @@ def steps_per_epoch(num_pairs: int, batch_size: int) -> int:
     return num_pairs // batch_size
 
 
-def sample_at(
-    k: tf.Tensor, sizes: tf.Tensor, *, seed: int, batch_size: int, crop_size: int
-) -> Sample:
+def sample_at(k: tf.Tensor, sizes: tf.Tensor, *, seed: int, crop_size: int) -> Sample:
     """The k-th sample of a run (int64 scalar, counted from 0 over all epochs and workers).
 
     Args:
       k: int64 scalar.
       sizes: int64 `[N, 2]`, height and width of every pair in pixels.
       seed: any integer of 64 bits.
-      batch_size: of all workers together.
       crop_size: side of the square window in pixels.
     """
     num_pairs = len(sizes)
-    samples_per_epoch = steps_per_epoch(num_pairs, batch_size) * batch_size
     # Of its key, `index_shuffle` uses 8 bits of each half: with the epoch itself as a half, the
     # same permutations would come back after 256 epochs.
-    key = _random_bits(2, seed, k // samples_per_epoch)
-    index = tf.random.experimental.index_shuffle(k % samples_per_epoch, key, num_pairs - 1)
+    key = _random_bits(2, seed, k // num_pairs)
+    index = tf.random.experimental.index_shuffle(k % num_pairs, key, num_pairs - 1)
     # Of 64 random bits, the remainder of a division by an image's size is as good as uniform.
     draws = _random_bits(5, seed, k)
     first = tf.cast(draws[:2] % (tf.gather(sizes, index) - crop_size + 1), tf.int32)

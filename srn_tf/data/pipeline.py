@@ -22,6 +22,10 @@ from srn_tf.data.frames import make_frames
 from srn_tf.data.order import sample_at, steps_per_epoch
 from srn_tf.data.pairs import Pair
 
+# Batches ahead, on the host and on the device. AUTOTUNE would double their number at each pause of
+# the training that is followed by waiting.
+_PREFETCHED = 2
+
 
 class TrainingBatches:
     """The training data: what travels in each step, and how it becomes a batch.
@@ -117,10 +121,12 @@ class TrainingBatches:
             tf.data.Dataset.counter(start_step * share, dtype=tf.int64)
             .map(load, tf.data.AUTOTUNE)
             .batch(self._batch_size // replicas, drop_remainder=True)
+            .prefetch(_PREFETCHED)
         )
-        if context is None and self._devices[0]:  # a distribution strategy prefetches by itself
-            return dataset.apply(tf.data.experimental.prefetch_to_device(self._devices[0]))
-        return dataset.prefetch(tf.data.AUTOTUNE)
+        if context is None and self._devices[0]:  # a distribution strategy does this by itself
+            to_device = tf.data.experimental.prefetch_to_device(self._devices[0], _PREFETCHED)
+            return dataset.apply(to_device)
+        return dataset
 
     def crop(self, table: tf.Tensor, *pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes a batch of what has travelled: the stage that runs on the accelerator.
@@ -143,13 +149,7 @@ class TrainingBatches:
         return [int(self._sample(first + j).index) for j in range(self._batch_size)]
 
     def _sample(self, k):
-        return sample_at(
-            k,
-            self._sizes,
-            seed=self._seed,
-            batch_size=self._batch_size,
-            crop_size=self._crop_size,
-        )
+        return sample_at(k, self._sizes, seed=self._seed, crop_size=self._crop_size)
 
 
 def window_places(table: tf.Tensor, crop_size: int, turned: bool) -> tf.Tensor:

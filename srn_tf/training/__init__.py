@@ -2,21 +2,19 @@
 
 configuration.py   what shapes the weights, and what may change from call to call
 presets.py         from given values to a whole configuration
+recipe.py          losses and schedules by name
 losses.py          the losses of each scale (Eq. 3)
 adversarial.py     the discriminator, and the losses of both sides
-optimizer.py       Adam and the decay of the learning rate
-step.py            one training step: crop, gradients, the clip norm, the update
-devices.py         GPUs and workers
-splits.py          which pairs are trained on, validated on, reported on
-beginning.py       the weights and states at the start, or after a resume
-identity.py        whether a run folder belongs to the run that is asked for
-callbacks.py       checks, log, checkpoints, the end on a signal
+optimizer.py       Adam, the learning rate, the loss scale of float16
+step.py            one training step: losses, gradients, the clip norm, the update
+loop.py            the loop over steps, and what ends it
+log.py             log lines, metrics.csv, TensorBoard
+run.py             a run in its folder: its data, where it starts or resumes
+record.py          what config.json records of a run, compared with what is asked for
 validation.py      whole images while training; the best checkpoint
-data_wait.py       how long training waits for its data
-interruptions.py   errors: what is saved and what is said
+devices.py         GPUs and workers
 report.py          scores, picture and curves at the end
-run.py             a run: opened, fitted, reported
-dry_run.py         a trial of it, and what it predicts
+dry_run.py         a trial of a run, and what it predicts
 """
 
 import lazy_loader
@@ -25,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "configuration": ["RunOptions", "TrainingConfig"],
+        "loop": ["train"],
         "presets": ["configured"],
-        "run": ["train"],
     },
 )

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from srn_tf.common.keras import keras
 from srn_tf.training.configuration import ADVERSARIAL_CROP, TrainingConfig
-from srn_tf.training.optimizer import make_adam
+from srn_tf.training.optimizer import Adam
 
 _CHANNELS = (32, 32, 64, 64, 128, 128, 256, 256, 512, 512)
 _STRIDES = (1, 2, 1, 2, 1, 4, 1, 4, 1, 4)
@@ -67,8 +67,7 @@ class Adversary(tf.Module):
         self.discriminator(
             tf.zeros([1, ADVERSARIAL_CROP, ADVERSARIAL_CROP, config.variant.channels])
         )
-        self.optimizer = make_adam(config)
-        self.optimizer.build(self.discriminator.trainable_variables)
+        self.optimizer = Adam(config, self.discriminator.trainable_variables)
 
     def losses(self, prediction: tf.Tensor, sharp: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scalars under the names of `LOSSES`: what ours is to lower, and what this side is.
@@ -85,13 +84,6 @@ class Adversary(tf.Module):
         """Those of the discriminator's own loss."""
         return tape.gradient(losses["loss_discriminator"], self.discriminator.trainable_variables)
 
-    def update(self, gradients: list[tf.Tensor]) -> None:
-        """Applies gradients that are summed over the replicas already."""
-        self.optimizer.apply_gradients(
-            zip(gradients, self.discriminator.trainable_variables), skip_gradients_aggregation=True
-        )
-
-    @property
-    def kept(self) -> list[tf.Variable]:
-        """The weights and what the optimizer keeps."""
-        return [*self.discriminator.variables, *self.optimizer.variables]
+    def update(self, gradients: list[tf.Tensor], applied: tf.Tensor) -> None:
+        """Applies gradients that are summed over the replicas already; see `Adam.update`."""
+        self.optimizer.update(self.discriminator.trainable_variables, gradients, applied)

@@ -15,6 +15,7 @@ from srn_tf.common.errors import InputError
 from srn_tf.common.options import check_options, option, required_option
 from srn_tf.data.caches import CACHES
 from srn_tf.network.variants import Variant
+from srn_tf.training.recipe import LOSSES, SCHEDULES
 
 PAPER_EPOCHS = 2000  # of Sec. 4; the released code runs 4000
 BLUR_SUBSETS = ("blur", "blur_gamma")
@@ -72,6 +73,13 @@ class TrainingConfig:
         'Run folder whose weights the run starts from (fine-tuning), or "starter".',
         group=_NETWORK,
     )
+    fork_from: str | None = option(
+        Path,
+        None,
+        "RUN@STEP: a checkpoint of another run from which this one goes on, with its optimizer and "
+        "step. Flags that are not given are those of that run.",
+        group=_NETWORK,
+    )
     seed: int = option(
         int,
         0,
@@ -98,15 +106,31 @@ class TrainingConfig:
     end_learning_rate: float = option(
         float, 1e-6, "At the end of the schedule and after.", group=_RECIPE, least=0, most=1
     )
+    schedule: str = option(
+        str,
+        "polynomial",
+        "How the learning rate decays; the paper's is polynomial.",
+        group=_RECIPE,
+        choices=tuple(SCHEDULES),
+    )
     decay_power: float = option(
         float, 0.3, "Power of the polynomial decay.", group=_RECIPE, above=0, most=100
     )
     decay_steps: int = option(
         int,
         262_000,
-        "Length of the schedule in steps; by default 2000 epochs of the data.",
+        "Length of the schedule in steps. If not given it depends on the data and the batch: 2000 "
+        "epochs of (pairs // batch_size) steps, which is 262000 for GoPro and batches of 16.",
         group=_RECIPE,
         least=1,
+        most=_MOST_STEPS,
+    )
+    warmup_steps: int = option(
+        int,
+        0,
+        "Steps in which the learning rate rises linearly at first; the paper has none.",
+        group=_RECIPE,
+        least=0,
         most=_MOST_STEPS,
     )
     adam_epsilon: float = option(
@@ -119,6 +143,13 @@ class TrainingConfig:
         group=_RECIPE,
         least=0,
         most=1e9,
+    )
+    loss: str = option(
+        str,
+        "l2",
+        "Of each scale, between prediction and sharp image; the paper's is l2.",
+        group=_RECIPE,
+        choices=tuple(LOSSES),
     )
     relative_loss: float = option(
         float,
@@ -177,10 +208,20 @@ class TrainingConfig:
                 f"adversarial needs a crop_size of {ADVERSARIAL_CROP} or more, all of which its "
                 f"discriminator sees at once, not {self.crop_size}"
             )
+        if self.fork_from is not None:
+            fork_source(self.fork_from)
 
     def to_dict(self) -> dict:
         """Plain JSON types."""
         return {**dataclasses.asdict(self), "variant": self.variant.to_dict()}
+
+
+def fork_source(fork_from: str) -> tuple[str, int]:
+    """The run folder and the step of RUN@STEP. Raises InputError if that is not its form."""
+    run, at, step = fork_from.rpartition("@")
+    if not (run and at and step.isdecimal()):
+        raise InputError(f"fork_from must be RUN@STEP, not {fork_from!r}")
+    return run, int(step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +253,14 @@ class RunOptions:
         group=_LENGTH,
         least=1,
         most=10**6,
+    )
+    keep_every_hours: float = option(
+        float,
+        1.0,
+        "Of the older checkpoints the last of every so many hours is kept as well; 0 keeps none.",
+        group=_LENGTH,
+        least=0,
+        most=1e6,
     )
     validate_every: int = option(
         int,
@@ -248,7 +297,8 @@ class RunOptions:
     cache: str = option(
         str,
         "none",
-        "Of decoded images: a file on disk, or the accelerator's memory.",
+        "Of decoded images: a file on disk, or the accelerator's memory, which is filled from that "
+        "file where there is one.",
         group=_MACHINE,
         choices=CACHES,
     )

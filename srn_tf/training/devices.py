@@ -6,21 +6,31 @@ import functools
 import json
 import os
 import signal
+import sys
 
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.inference.hardware import choose_precision
+from srn_tf.training.configuration import RunOptions, TrainingConfig
 
 # A worker that waits this long for the others gives up: longer than a slow step or a validation
 # of the fastest worker, short enough that a dead machine does not hold the others all night.
 TIMEOUT_SECONDS = 600
 
 
-def prepare_gpus(*, tf32: bool, memory_growth: bool) -> None:
-    """Sets what TensorFlow wants to know before it uses a GPU."""
-    tf.config.experimental.enable_tensor_float_32_execution(tf32)
-    for gpu in tf.config.list_physical_devices("GPU") if memory_growth else ():
+def prepare_devices(config: TrainingConfig, options: RunOptions) -> None:
+    """Sets what TensorFlow wants to know before it uses a GPU; warns of slow bfloat16."""
+    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus if options.memory_growth else ():
         tf.config.experimental.set_memory_growth(gpu, True)
+    if config.mixed_precision == "bfloat16" and choose_precision("auto") != "bfloat16":
+        print(
+            "warning: this machine emulates bfloat16, which is ten times slower than float32: "
+            "leave --mixed_precision out",
+            file=sys.stderr,
+        )
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -77,38 +87,26 @@ def is_multi_worker(name: str) -> bool:
 
 def _workers() -> list[str]:
     """The addresses of all workers in TF_CONFIG, of which this process must be one."""
+    text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-    except ValueError as error:
-        raise InputError(f"TF_CONFIG is not JSON: {error}") from None
-    cluster, task = (_part(config, name, dict, {}) for name in ("cluster", "task"))
-    workers = _part(cluster, "worker", list, [])
-    if not all(isinstance(address, str) for address in workers):
-        raise InputError(f"TF_CONFIG: 'worker' must list addresses 'host:port', not {workers}")
-    index = _part(task, "index", int, -1)
-    is_one_of_them = task.get("type") == "worker" and 0 <= index < len(workers)
-    others = sorted(set(cluster) - {"worker"})
-    if others:
-        raise InputError(
-            f"TF_CONFIG names jobs of the type {others[0]!r}: make all of them 'worker', "
-            "of which the first writes the run folder"
+        config = json.loads(text)
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        workers = list(cluster.get("worker", []))
+        is_usable = not workers or (
+            set(cluster) == {"worker"}
+            and task["type"] == "worker"
+            and all(isinstance(address, str) and ":" in address for address in workers)
+            and task["index"] in range(len(workers))
         )
-    if workers and not is_one_of_them:
+    except (ValueError, TypeError, AttributeError, LookupError):
+        is_usable = False
+    if not is_usable:
         raise InputError(
-            f"TF_CONFIG must tell which of the {len(workers)} workers this is: "
-            '"task": {"type": "worker", "index": 0}'
+            'TF_CONFIG must be like {"cluster": {"worker": ["HOST:PORT", ...]}, "task": '
+            '{"type": "worker", "index": 0}}, where the index tells which of the workers this is '
+            f"and the first one writes the run folder. Received: {text}"
         )
     return workers
-
-
-def _part(config: object, name: str, kind: type, default: object):
-    """The entry of a JSON object, of that type."""
-    if not isinstance(config, dict):
-        raise InputError(f"TF_CONFIG must be a JSON object with objects inside, not {config!r}")
-    value = config.get(name, default)
-    if type(value) is not kind:
-        raise InputError(f"TF_CONFIG: {name!r} must be of type {kind.__name__}, not {value!r}")
-    return value
 
 
 def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:

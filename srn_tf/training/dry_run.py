@@ -11,11 +11,13 @@ from pathlib import Path
 from srn_tf.common.progress import duration
 from srn_tf.data.caches import disk_cache_path, gigabytes
 from srn_tf.data.frames import decoded
-from srn_tf.training.callbacks import read_metrics
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.devices import make_strategy, prepare_gpus
-from srn_tf.training.identity import check_same_configuration, identity
-from srn_tf.training.run import Run, fit, open_run
+from srn_tf.training.devices import make_strategy, prepare_devices
+from srn_tf.training.log import Row
+from srn_tf.training.loop import run_steps
+from srn_tf.training.record import check_same_configuration, check_same_data, record_of_data
+from srn_tf.training.run import Run, open_run
+from srn_tf.training.validation import TrainedDeblurrer
 
 _STEPS = 5  # of which the first also builds the graph
 
@@ -26,11 +28,11 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
     The disk and device caches are not made: the trial reads image files.
 
     Raises:
-      InputError: as `srn_tf.training.run.train`.
+      InputError: as `srn_tf.training.train`.
       RunError: as there.
     """
-    check_same_configuration(Path(run_dir), config)
-    prepare_gpus(tf32=options.tf32, memory_growth=options.memory_growth)
+    recorded = check_same_configuration(Path(run_dir), config)
+    prepare_devices(config, options)
     trial = dataclasses.replace(
         options,
         max_steps=_STEPS,
@@ -42,30 +44,35 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(config, trial, Path(folder) / "run", make_strategy(options.strategy))
-        identity(Path(run_dir), config, run.data)
+        if recorded:
+            found = record_of_data(run.data.train, run.data.held_out)
+            check_same_data(Path(run_dir), recorded, found, has_best=False)
         for _ in decoded(run.data.train, "reading all pairs once"):
             pass
-        fit(run)
+        rows: list[Row] = []
+        run_steps(run, rows.append)
         if run.is_chief:
-            print(_prediction(run, options))
+            print(_prediction(run, options, rows))
             print(f"dry run: everything works; nothing was written to {run_dir}")
 
 
-def _prediction(run: Run, options: RunOptions) -> str:
+def _prediction(run: Run, options: RunOptions, rows: list[Row]) -> str:
     config, images = run.config, run.data.held_out or run.data.test
     steps = options.max_steps or config.decay_steps
-    rows = [row for row in read_metrics(run.folder / "metrics.csv") if "images_per_second" in row]
+    rows = [row for row in rows if "images_per_second" in row]
     per_step = statistics.median(config.batch_size / row["images_per_second"] for row in rows[1:])
     waiting = statistics.median(row["data_wait"] for row in rows[1:])
     validations = steps // options.validate_every if options.validate_every else 0
     seconds = steps * per_step
     if images:
         began = time.perf_counter()
-        run.deblurrer.scores(images[0])
+        TrainedDeblurrer(config.variant).scores(images[0])
         seconds += validations * len(images) * (time.perf_counter() - began)
     checkpoints = run.folder / "checkpoints"
     checkpoint = sum(path.stat().st_size for path in checkpoints.glob("step-*"))
     disk = checkpoint * (options.keep_checkpoints + bool(run.data.held_out))
+    if options.keep_every_hours:
+        disk += checkpoint * int(seconds / 3600 / options.keep_every_hours)
     lines = [
         f"{1 / per_step:.3g} steps/s with --cache=none, of which {waiting:.0%} waits for data",
         f"{steps} steps and {validations} validations: {duration(seconds)}",

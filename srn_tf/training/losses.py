@@ -6,12 +6,17 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.network.resize import image_pyramid
+from srn_tf.training.recipe import LOSSES
 
 _LEAST_ERROR = 1e-10  # mean squared: equal images have 100 dB, and no infinity enters a mean
 
 
 def multi_scale_loss(
-    predictions: list[tf.Tensor], sharp: tf.Tensor, rule: str, weights: tf.Tensor
+    predictions: list[tf.Tensor],
+    sharp: tf.Tensor,
+    rule: str,
+    weights: tf.Tensor,
+    loss: str = "l2",
 ) -> list[tf.Tensor]:
     """The Euclidean loss of each scale (Eq. 3): the mean squared error, a scalar each.
 
@@ -22,10 +27,13 @@ def multi_scale_loss(
       sharp: the ground truth at full size, halved for the coarser scales.
       rule: the network's resize rule, by which the targets are made too.
       weights: `[B]`, of the images; the paper's are 1.
+      loss: a key of `LOSSES`; "l2" is Eq. 3.
     """
     targets = image_pyramid(sharp, len(predictions), rule)
-    pairs = zip(predictions, targets)
-    return [tf.reduce_mean(weights * mean_squared_error(*pair)) for pair in pairs]
+    return [
+        tf.reduce_mean(weights * tf.reduce_mean(LOSSES[loss](ours - target), axis=[1, 2, 3]))
+        for ours, target in zip(predictions, targets)
+    ]
 
 
 def image_weights(blurred: tf.Tensor, sharp: tf.Tensor, floor: float) -> tf.Tensor:
@@ -44,7 +52,7 @@ def image_weights(blurred: tf.Tensor, sharp: tf.Tensor, floor: float) -> tf.Tens
 
 
 def mean_squared_error(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Of each image of the batch, `[B]`."""
+    """The mean squared error of each image of the batch, `[B]`."""
     return tf.reduce_mean(tf.math.squared_difference(images, others), axis=[1, 2, 3])
 
 

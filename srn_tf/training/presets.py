@@ -11,7 +11,7 @@ from srn_tf import data
 from srn_tf.common.errors import InputError
 from srn_tf.common.options import options_of
 from srn_tf.network.variants import Variant, get_variant, slug
-from srn_tf.training.configuration import PAPER_EPOCHS, RunOptions, TrainingConfig
+from srn_tf.training.configuration import PAPER_EPOCHS, RunOptions, TrainingConfig, fork_source
 from srn_tf.weights.starter import check_not_starter, is_starter
 
 # What each changes of the defaults, which are the paper's recipe.
@@ -43,8 +43,9 @@ def configured(
 
     Args:
       values: by name, fields of `TrainingConfig` and `RunOptions`. "variant" is a `Variant` or the
-        name of one; with "init_from" it may be left out. Without "decay_steps" the schedule is as
-        long as the paper's for the data.
+        name of one; with "init_from" it may be left out. With "fork_from" all may be left out:
+        they are those of the run that is forked. Without "decay_steps" the schedule is as long as
+        the paper's for the data.
       preset: a key of `PRESETS`: the values of all that is not given.
       run_dir: by default runs/VARIANT.
 
@@ -54,11 +55,11 @@ def configured(
     """
     if run_dir is not None:
         check_not_starter(run_dir)
-    given = {**PRESETS[preset], **values}
+    given = {**PRESETS[preset], **_forked(values), **values}
     given["variant"] = _variant(given)
     if not given.get("data_dir"):
         raise InputError("--data_dir is missing: --data_dir=/path/GOPRO_Large, for example")
-    for folder in ("data_dir", "init_from"):
+    for folder in ("data_dir", "init_from", "fork_from"):
         if given.get(folder) and not (folder == "init_from" and is_starter(given[folder])):
             given[folder] = str(Path(given[folder]).resolve())
     config, options = (
@@ -72,6 +73,17 @@ def configured(
         epoch = data.steps_per_epoch(len(pairs), config.batch_size)
         config = dataclasses.replace(config, decay_steps=PAPER_EPOCHS * epoch)
     return config, options, Path(run_dir or Path("runs") / slug(config.variant.name))
+
+
+def _forked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded configuration of the run that is forked; {} where none is."""
+    if not values.get("fork_from"):
+        return {}
+    from srn_tf.weights.run_folder import read_config  # imports TensorFlow
+
+    content = read_config(fork_source(values["fork_from"])[0])
+    recorded = {**content.get("training", {}), "variant": Variant.from_dict(content["variant"])}
+    return {name: recorded[name] for name in options_of(TrainingConfig) if name in recorded}
 
 
 def _variant(given: Mapping[str, Any]) -> Variant:

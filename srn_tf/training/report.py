@@ -15,10 +15,10 @@ from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import scores
 from srn_tf.evaluation.results import finite_mean, number
 from srn_tf.media.images import read_rgb, write_image
-from srn_tf.training.callbacks import read_metrics
+from srn_tf.training.log import METRICS, read_metrics
+from srn_tf.training.run import CURVES
 from srn_tf.training.validation import TrainedDeblurrer
 
-CURVES = "curves.png"
 _PAPER_METRICS = ("psnr", "ssim_matlab")
 
 
@@ -78,7 +78,7 @@ def plot_curves(run_dir: Path) -> None:
 
     Nothing where there are no rows.
     """
-    rows = read_metrics(run_dir / "metrics.csv")
+    rows = read_metrics(run_dir / METRICS)
     if not rows:
         return
     figure = Figure(figsize=(15, 4), layout="constrained")

@@ -1,38 +1,51 @@
-"""A training run: opened in its folder, fitted with Keras, reported."""
+"""A training run in its folder: its data, its network, and the checkpoint from which it resumes."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import shutil
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.folders import locked
+from srn_tf.common.folders import tensorflow_path
 from srn_tf.common.keras import keras
-from srn_tf.data import TrainingBatches
-from srn_tf.training.beginning import new_trainer, restore, saved, weights
-from srn_tf.training.callbacks import Checkpointing, FiniteCheck, RunLog, StopOnSignals
-from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.devices import describe_devices, make_strategy, prepare_gpus, worker
-from srn_tf.training.identity import check_same_configuration, identity
-from srn_tf.training.interruptions import steps_saved_and_errors_explained
-from srn_tf.training.report import CURVES, plot_curves, report
-from srn_tf.training.splits import RunData, find_run_data
-from srn_tf.training.step import NonFiniteStep, Trainer
-from srn_tf.training.validation import LACK_OF_MEMORY, TrainedDeblurrer, Validation
+from srn_tf.data import Pair, TrainingBatches, find_pairs, hold_out, read_pair
+from srn_tf.network.initialisation import start_as_identity
+from srn_tf.network.variants import Variant
+from srn_tf.training.configuration import RunOptions, TrainingConfig, fork_source
+from srn_tf.training.devices import sum_over_workers, worker
+from srn_tf.training.record import check_same_configuration, check_same_data, record_of_data
+from srn_tf.training.step import Trainer
 from srn_tf.weights.run_folder import (
-    CONFIG,
+    CHECKPOINT_NAME,
     Checkpoints,
-    best_psnr_of,
     checkpoint_folder,
     checkpoint_steps,
+    load_model,
+    read_all,
+    read_config,
     write_config,
 )
+
+CURVES = "curves.png"  # a run that has it is finished
+
+
+class RunData(NamedTuple):
+    """The pairs of a run.
+
+    Attributes:
+      train: what it trains on.
+      held_out: of the training split, kept for validation; [] without --hold_out.
+      test: of the test split, for the report, and for validation if nothing is held out.
+    """
+
+    train: list[Pair]
+    held_out: list[Pair]
+    test: list[Pair]
 
 
 @dataclasses.dataclass
@@ -45,11 +58,9 @@ class Run:
       folder: the run folder.
       strategy: on what it computes.
       data: the pairs.
-      identity: what config.json keeps of them.
       trainer: the network and all that is trained, restored.
       checkpoints: where it is saved.
-      start_step: where the run goes on.
-      is_new_folder: whether the run folder is made by this call.
+      start_step: where it resumes.
     """
 
     config: TrainingConfig
@@ -57,11 +68,9 @@ class Run:
     folder: Path
     strategy: tf.distribute.Strategy
     data: RunData
-    identity: dict
     trainer: Trainer
     checkpoints: Checkpoints
     start_step: int
-    is_new_folder: bool
 
     @property
     def total_steps(self) -> int:
@@ -78,33 +87,48 @@ class Run:
         """How far the trainer is."""
         return int(self.trainer.step.numpy())
 
-    @cached_property
-    def deblurrer(self) -> TrainedDeblurrer:
-        """Deblurs with the weights reached."""
-        return TrainedDeblurrer(self.config.variant)
+    def make_batches(self) -> TrainingBatches:
+        """The training data. Raises InputError as `TrainingBatches`."""
+        config, options = self.config, self.options
+        replicas = self.strategy.num_replicas_in_sync
+        if config.batch_size % (replicas * options.accumulate):
+            raise InputError(
+                f"batch_size {config.batch_size} cannot be divided among {replicas} replicas and "
+                f"accumulate {options.accumulate}"
+            )
+        return TrainingBatches(
+            self.data.train,
+            batch_size=config.batch_size,
+            crop_size=config.crop_size,
+            channels=config.variant.channels,
+            seed=config.seed,
+            augment=config.augment,
+            cache=options.cache,
+            cache_dir=options.cache_dir,
+            clean_cache=options.clean_cache,
+            devices=self.strategy.extended.worker_devices if replicas > 1 else (),
+        )
 
+    def elements(self, batches: TrainingBatches) -> Iterator[tuple]:
+        """What `batches.crop` takes, from the first step that is left, for all replicas."""
+        if self.strategy.num_replicas_in_sync == 1:
+            return iter(batches.dataset(self.start_step))
+        return iter(
+            self.strategy.distribute_datasets_from_function(
+                lambda context: batches.dataset(self.start_step, context)
+            )
+        )
 
-def train(config: TrainingConfig, options: RunOptions, run_dir: str | Path) -> None:
-    """Starts the run in `run_dir`, or goes on where it was left; says so when it is finished.
-
-    Raises:
-      InputError: the data is not usable, `run_dir` was made with another configuration or other
-        data, or another process trains in it.
-      RunError: interrupted, a step was not finite, the disk is full, or another worker is gone.
-    """
-    run_dir = Path(run_dir)
-    check_same_configuration(run_dir, config)
-    prepare_gpus(tf32=options.tf32, memory_growth=options.memory_growth)
-    strategy = make_strategy(options.strategy)
-    with _lock(run_dir) if worker(strategy)[0] == 0 else contextlib.nullcontext():
-        run = open_run(config, options, run_dir, strategy)
-        if run.steps_done < run.total_steps:
-            fit(run)
-        elif (run_dir / CURVES).exists():
-            print(f"{run_dir} is finished: {run.start_step} of {run.total_steps} steps are done")
-            return
-        if run.is_chief:
-            finish(run)
+    def write_config(self) -> None:
+        """Writes config.json; from then on the folder is a run folder."""
+        write_config(
+            self.folder,
+            self.config.variant,
+            training=self.config.to_dict(),
+            options=self.options.to_dict(),
+            data=record_of_data(self.data.train, self.data.held_out),
+        )
+        (self.folder / CURVES).unlink(missing_ok=True)
 
 
 def open_run(
@@ -113,171 +137,118 @@ def open_run(
     """Finds the data, makes the network and restores what the folder holds; writes nothing.
 
     Raises:
-      InputError: as `train`.
+      InputError: the data is not usable, or the folder was made with another configuration or data.
       RunError: no checkpoint can be read, or the workers see different ones.
     """
+    recorded = check_same_configuration(folder, config)
     data = find_run_data(config, options.validation_images)
     latest = checkpoint_folder(folder)
-    trainer = new_trainer(config, options, strategy, is_new=not checkpoint_steps(latest))
-    checkpoints = Checkpoints(latest, saved(trainer), options.keep_checkpoints)
-    return Run(
-        config=config,
-        options=options,
-        folder=folder,
-        strategy=strategy,
-        data=data,
-        identity=identity(folder, config, data),
-        trainer=trainer,
-        checkpoints=checkpoints,
-        start_step=restore(checkpoints, folder, strategy),
-        is_new_folder=not (folder / CONFIG).exists(),
+    if recorded:
+        has_best = bool(checkpoint_steps(latest / "best"))
+        check_same_data(folder, recorded, record_of_data(data.train, data.held_out), has_best)
+    trainer = _new_trainer(config, options, strategy)
+    checkpoints = Checkpoints(
+        latest, trainer.checkpointed(), options.keep_checkpoints, options.keep_every_hours
     )
+    start_step = checkpoints.restore()
+    if start_step is None:
+        if recorded:
+            print(f"{folder} holds no checkpoint: it starts anew")
+        start_step = _start(trainer, config)
+    sums = [sum_over_workers(strategy, start_step**power) for power in (1, 2)]
+    if sums != [worker(strategy)[1] * start_step**power for power in (1, 2)]:
+        raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
+    return Run(config, options, folder, strategy, data, trainer, checkpoints, start_step)
 
 
-def fit(run: Run) -> None:
-    """Does the steps that are left. Raises InputError and RunError as `train`."""
-    config, strategy = run.config, run.strategy
-    batches = _batches(run)
-    run.trainer.crop = batches.crop
-    if run.is_chief:
-        _make_folder(run)
+def _new_trainer(
+    config: TrainingConfig, options: RunOptions, strategy: tf.distribute.Strategy
+) -> Trainer:
+    keras.utils.set_random_seed(config.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with strategy.scope():
+        return Trainer(
+            config,
+            accumulate=options.accumulate,
+            jit_compile=options.jit_compile,
+            skip_nonfinite=options.skip_nonfinite,
+        )
+
+
+def _start(trainer: Trainer, config: TrainingConfig) -> int:
+    """Gives a new trainer what its run starts with; returns the step.
+
+    Raises:
+      InputError: `init_from` or `fork_from` holds another network, or none.
+    """
+    if config.fork_from:
+        return _fork(trainer, config)
+    if config.init_from:
+        _check_same_network(config.init_from, config)
+        trainer.net.set_weights(load_model(config.init_from).get_weights())
+    elif config.start == "identity":
+        start_as_identity(trainer.net)
+    if trainer.average is not None:
+        trainer.average.set_weights(trainer.net.get_weights())
+    return 0
+
+
+def _check_same_network(source: str, config: TrainingConfig) -> None:
+    held = Variant.from_dict(read_config(source)["variant"])
+    if held.to_dict() != config.variant.to_dict():
+        raise InputError(f"{source} holds a {held.name}, not a {config.variant.name}")
+
+
+def _fork(trainer: Trainer, config: TrainingConfig) -> int:
+    """Restores the checkpoint of another run; what that run did not have starts anew."""
+    run, step = fork_source(config.fork_from)
+    _check_same_network(run, config)
+    folder = checkpoint_folder(run)
+    steps = checkpoint_steps(folder)
+    path = str(folder / f"{CHECKPOINT_NAME}-{step}")
+    if step not in steps:
+        there = ", ".join(map(str, reversed(steps))) or "none"
+        raise InputError(f"{path} does not exist; {folder} holds the steps: {there}")
+    needed = {"net": trainer.net, "step": trainer.step}
+    read_all(tf.train.Checkpoint(**needed), path)
+    held = {name.split("/")[0] for name, _ in tf.train.list_variables(tensorflow_path(path))}
+    if "optimizer" not in held:
+        raise InputError(f"{path} holds weights alone: give {run} as --init_from")
+    rest = {name: part for name, part in trainer.checkpointed().items() if name in held}
+    tf.train.Checkpoint(**rest).read(tensorflow_path(path)).expect_partial()
+    if trainer.average is not None and "average" not in held:
+        trainer.average.set_weights(trainer.net.get_weights())
+    return step
+
+
+def find_run_data(config: TrainingConfig, images: int) -> RunData:
+    """The pairs that a configuration asks for.
+
+    Args:
+      config: with the folder and what is held out.
+      images: how many whole images, evenly spaced, serve for validation and report.
+
+    Raises:
+      InputError: as `find_pairs` and `hold_out`, or one of these images is unreadable: better now
+        than after hours.
+    """
+    train, held_out, test = find_pairs(config.data_dir, "train", config.blur_subset), [], []
+    if config.hold_out is not None:
+        train, held_out = hold_out(train, config.hold_out)
+    if images and (Path(config.data_dir) / "test").is_dir():
+        test = find_pairs(config.data_dir, "test", config.blur_subset)
+    elif images:
         print(
-            f"{config.variant.name}: steps {run.start_step} to {run.total_steps}, "
-            f"{len(run.data.train)} pairs, {describe_devices(strategy)}, run folder {run.folder}"
+            f"{config.data_dir} has no folder 'test', and training images prove nothing: "
+            + ("" if config.hold_out else "no validation, and ")
+            + "no scores at the end"
         )
-    signals = StopOnSignals(run.start_step, strategy)
-    callbacks = [signals, *_callbacks(run)]
-
-    def dataset(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
-        return batches.dataset(run.start_step, context)
-
-    def save() -> None:
-        step = run.steps_done
-        with contextlib.suppress(NonFiniteStep):  # which has changed nothing
-            run.trainer.check()
-        if run.is_chief and step > 0:
-            run.checkpoints.save(step)
-        elif run.is_chief and run.is_new_folder:
-            _remove_folder(run.folder)
-
-    def files_of_step(step: int) -> str:
-        return ", ".join(str(run.data.train[i].blurred) for i in batches.pairs_of_step(step - 1))
-
-    several = strategy.num_replicas_in_sync > 1
-    with (
-        steps_saved_and_errors_explained(
-            save, files_of_step, run.folder, several_workers=worker(strategy)[1] > 1
-        ),
-        signals,
-    ):
-        run.trainer.fit(
-            strategy.distribute_datasets_from_function(dataset) if several else dataset(),
-            epochs=1,
-            steps_per_epoch=run.total_steps - run.start_step,
-            callbacks=callbacks,
-            verbose=0,
-        )
-    if run.steps_done < run.total_steps:
-        raise RunError(
-            f"stopped at step {run.steps_done} of {run.total_steps}, which is "
-            "saved; the same command goes on from there"
-        )
+    return RunData(train, *(_some_readable(pairs, images) for pairs in (held_out, test)))
 
 
-def finish(run: Run) -> None:
-    """Scores the test images, draws the curves and says that the run is finished."""
-    if run.data.test:
-        try:
-            run.deblurrer.take_weights(run.trainer.inference_net())
-            print(report(run.folder, run.deblurrer, run.data.test))
-        except LACK_OF_MEMORY as error:
-            print(f"no scores at the end: out of memory ({str(error).splitlines()[0]})")
-    plot_curves(run.folder)  # the last thing that a run does: a run that has it is finished
-    print(f"{run.folder} is finished: {run.steps_done} steps")
-
-
-def _callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    options, start, total = run.options, run.start_step, run.total_steps
-    periods = (options.log_every, options.checkpoint_every, options.validate_every)
-    callbacks, log = [FiniteCheck(start, *periods)], None
-    if run.is_chief:
-        log = RunLog(run.folder, start, total, run.config.batch_size, options.log_every)
-        # A validation may need more memory than there is: no step is lost with it.
-        callbacks += [log, Checkpointing(start, periods[1:], run.checkpoints)]
-    if options.validate_every and (run.data.held_out or run.data.test):
-        folder = checkpoint_folder(run.folder, "best")
-        best_psnr = tf.Variable(best_psnr_of(folder), dtype=tf.float64, trainable=False)
-        best = None
-        if run.data.held_out:
-            best = Checkpoints(folder, {**weights(run.trainer), "best_psnr": best_psnr}, keep=1)
-        callbacks.append(
-            Validation(
-                start,
-                options.validate_every,
-                run.data.held_out or run.data.test,
-                run.deblurrer,
-                log,
-                best,
-                best_psnr,
-            )
-        )
-    if run.is_chief and options.profile:
-        callbacks.append(_profiler(run.folder, total - start))
-    return callbacks
-
-
-def _profiler(folder: Path, steps: int) -> keras.callbacks.Callback:
-    """Profiles steps 10 to 19 of the `steps` to come, or the last ten of fewer."""
-    last = min(19, steps)
-    return keras.callbacks.TensorBoard(
-        str(folder / "logs"), write_graph=False, profile_batch=(max(last - 9, 1), last)
-    )
-
-
-def _batches(run: Run) -> TrainingBatches:
-    config, options = run.config, run.options
-    replicas = run.strategy.num_replicas_in_sync
-    if config.batch_size % (replicas * options.accumulate):
-        raise InputError(
-            f"batch_size {config.batch_size} cannot be divided among {replicas} replicas and "
-            f"accumulate {options.accumulate}"
-        )
-    return TrainingBatches(
-        run.data.train,
-        batch_size=config.batch_size,
-        crop_size=config.crop_size,
-        channels=config.variant.channels,
-        seed=config.seed,
-        augment=config.augment,
-        cache=options.cache,
-        cache_dir=options.cache_dir,
-        clean_cache=options.clean_cache,
-        devices=run.strategy.extended.worker_devices if replicas > 1 else (),
-    )
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder))
-        except OSError as error:
-            raise InputError(f"run folder {folder} is not writable: {error.strerror}") from None
-        yield
-
-
-def _make_folder(run: Run) -> None:
-    sections = {"training": run.config.to_dict(), "options": run.options.to_dict()}
-    try:
-        write_config(run.folder, run.config.variant, **sections, **run.identity)
-    except OSError as error:
-        raise InputError(f"run folder {run.folder} is not writable: {error.strerror}") from None
-    (run.folder / CURVES).unlink(missing_ok=True)
-
-
-def _remove_folder(folder: Path) -> None:
-    """What a run that did no step has written; `locked` removes the folder itself."""
-    (folder / CONFIG).unlink(missing_ok=True)
-    (folder / "metrics.csv").unlink(missing_ok=True)
-    for name in ("logs", "checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+def _some_readable(pairs: list[Pair], count: int) -> list[Pair]:
+    chosen = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)
+    for i in chosen:
+        read_pair(pairs[i])
+    return [pairs[i] for i in chosen]

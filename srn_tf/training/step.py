@@ -1,15 +1,15 @@
-"""One training step, as a Keras model to `fit`: crop, loss, gradients, clipping, update.
+"""One training step: loss, gradients, clipping, update.
 
-A step is one call of one graph. On every replica `gradient_step` crops its share of the batch and
-computes losses and gradients, which are summed over all replicas; `update_step` applies them if
-they are finite. A step that is not finite touches nothing. Unless such steps are to be left out, it
-also latches: no later step touches anything either, until the host has looked (`check`), which it
-does before it saves or says anything. So the host has to wait for no step.
+A step is one call of one graph. Each replica computes the losses and gradients of its share of the
+batch, which are summed over all replicas and applied on each. A step that is not finite changes
+nothing. Unless such steps are to be left out, no later step changes anything either, until the host
+has looked (`check`), which it does before it logs or saves. So the host has to wait for no step.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -20,9 +20,8 @@ from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.resize import image_pyramid
 from srn_tf.training.adversarial import Adversary
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.data_wait import Waiting
 from srn_tf.training.losses import image_weights, mean_psnr, multi_scale_loss, total_variation_loss
-from srn_tf.training.optimizer import make_optimizer, make_schedule
+from srn_tf.training.optimizer import Adam, learning_rate
 
 
 class NonFiniteStep(RunError):
@@ -34,7 +33,7 @@ class NonFiniteStep(RunError):
 
 
 class NonFiniteWeights(RunError):
-    """Weights, or what the optimizer keeps, that are not finite: nothing to be saved."""
+    """Weights or moments that are not finite: not worth saving."""
 
     def __init__(self, step: int):
         super().__init__(
@@ -42,16 +41,16 @@ class NonFiniteWeights(RunError):
         )
 
 
-def images_as_they_are(blurred: tf.Tensor, sharp: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """What crops a batch of images that need no cropping."""
-    return blurred, sharp
+class Trainer(tf.Module):
+    """A network with all that its training changes: optimizer, step, average of weights.
 
+    Made under the scope of the distribution strategy.
 
-class Trainer(keras.Model):
-    """A network with what its training keeps: optimizer, step, average of weights.
-
-    Made (as `compile` is called) under the scope of the distribution strategy. `fit` takes a data
-    set of whatever `crop` makes blurred and sharp images of: float32 `[B, H, W, C]` in [0, 1].
+    Args:
+      config: what shapes the weights.
+      accumulate: parts into which each batch is cut to save memory.
+      jit_compile: compile the gradients with XLA.
+      skip_nonfinite: leave out steps that are not finite instead of stopping.
     """
 
     def __init__(
@@ -62,18 +61,17 @@ class Trainer(keras.Model):
         jit_compile: bool = False,
         skip_nonfinite: bool = False,
     ):
-        super().__init__(name="trainer", dtype="float32")
-        self.config = config
-        self.accumulate = accumulate
-        self.skip_nonfinite = skip_nonfinite
-        self.crop = images_as_they_are
-        self.net = build_model(config.variant)
-        self.average = build_model(config.variant) if config.ema_decay else None
-        self.adversary = Adversary(config) if config.adversarial else None
-        self.schedule = make_schedule(config)
+        super().__init__(name="trainer")
+        self.config, self.accumulate, self.skip_nonfinite = config, accumulate, skip_nonfinite
+        self.strategy = tf.distribute.get_strategy()
+        with _policy(config.mixed_precision):
+            self.net = build_model(config.variant)
+            self.average = build_model(config.variant) if config.ema_decay else None
+            self.adversary = Adversary(config) if config.adversarial else None
+        scaled = config.mixed_precision == "float16"
+        self.optimizer = Adam(config, self.net.trainable_variables, scaled)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False, name="skipped")
-        self.waiting = Waiting()
         scales = range(1, config.variant.scales + 1)
         self.log_names = [
             *("loss", "psnr", "recurrent_gradient_norm", "learning_rate"),
@@ -81,7 +79,7 @@ class Trainer(keras.Model):
             *(Adversary.LOSSES if config.adversarial else ()),
         ]
         self._sums = tf.Variable(tf.zeros([2, len(self.log_names)]), trainable=False)
-        self._latch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._stopped = tf.Variable(False, trainable=False)  # by a step that was not finite
         self._losses_and_gradients = tf.function(
             self._compute_losses_and_gradients, jit_compile=jit_compile, reduce_retracing=True
         )
@@ -90,55 +88,97 @@ class Trainer(keras.Model):
         """The network whose weights are meant for inference."""
         return self.average or self.net
 
-    def call(self, blurred: tf.Tensor) -> list[tf.Tensor]:
-        return self.net(blurred)
+    def checkpointed(self) -> dict[str, tf.Module]:
+        """What a checkpoint holds, by name; the position in the data is the step."""
+        names = ("net", "average", "optimizer", "adversary", "step", "skipped")
+        parts = {name: getattr(self, name) for name in names}
+        return {name: part for name, part in parts.items() if part is not None}
 
-    def make_train_function(self, force: bool = False):
-        """What `fit` calls with the data iterator for each step; the logs stay on the device."""
-        if self.train_function is None or force:
-            step = tf.function(self.step_on_all_replicas)
+    def make_step(self, crop: Callable | None = None) -> Callable:
+        """`step(*element)`: does one training step on all replicas, in one graph.
 
-            def train_function(iterator):
-                step(self.waiting.next(iterator))
-                return {}
+        Args:
+          crop: `crop(*element)` makes blurred and sharp, float32 `[B, H, W, C]` in [0, 1]; without
+            it the elements are these two.
+        """
+        return tf.function(lambda *element: self._step(element, crop))
 
-            self.train_function = train_function
-        return self.train_function
+    def _step(self, element: tuple, crop: Callable | None) -> None:
+        def on_replica(*element):
+            return self._update(*self.gradients(*(crop(*element) if crop else element)))
 
-    def step_on_all_replicas(self, batch: tuple) -> None:
-        """One step, in the context of all replicas."""
-        strategy = self.distribute_strategy
-        results = strategy.run(self.gradient_step, args=batch)
-        values, finite = (strategy.experimental_local_results(r)[0] for r in results[:2])
-
-        def update():
-            strategy.run(self.update_step, args=(results[2],))
-            if self.average is not None:
-                self._update_average()
-            self.step.assign_add(1)
-
-        def leave_out():
-            if self.skip_nonfinite:
-                self.skipped.assign_add(1)
-                self.step.assign_add(1)
-            else:
-                self._latch.assign(1)
-
-        tf.cond(finite & (self._latch == 0), update, leave_out)
+        results = self.strategy.run(on_replica, args=element)
+        values, finite, applied = (
+            self.strategy.experimental_local_results(result)[0] for result in results
+        )
+        skips = tf.constant(self.skip_nonfinite)
+        scale = self.optimizer.loss_scale
+        if scale:
+            # Gradients overflow while the loss scale is too large: such steps are left out as long
+            # as there is a smaller one.
+            loss_is_finite = tf.math.is_finite(values[self.log_names.index("loss")])
+            skips |= loss_is_finite & (scale.current_loss_scale > 1)
+        skipped = ~finite & ~self._stopped & skips
+        if scale:
+            scale.update(applied, skipped)
+        self._stopped.assign(self._stopped | ~(finite | skips))
+        self.optimizer.iterations.assign_add(tf.cast(applied, tf.int64))
+        if self.adversary is not None:
+            self.adversary.optimizer.iterations.assign_add(tf.cast(applied, tf.int64))
+        self.skipped.assign_add(tf.cast(skipped, tf.int64))
+        self.step.assign_add(tf.cast(applied | skipped, tf.int64))
         counted = tf.math.is_finite(values)  # a step that is left out has others
         self._sums.assign_add([tf.where(counted, values, 0.0), tf.cast(counted, tf.float32)])
 
+    def gradients(self, blurred: tf.Tensor, sharp: tf.Tensor) -> tuple[tf.Tensor, list, list]:
+        """What is logged, and the gradients of network and adversary, the recurrent ones clipped.
+
+        Runs on each replica with its share of the batch; the results are those of all together.
+        """
+        logs, gradients = self._accumulated(blurred, sharp)
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:
+            logs, gradients = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM,
+                tf.nest.map_structure(lambda x: x / replicas, (logs, gradients)),
+            )
+        count = len(self.net.trainable_variables)
+        gradients, others = gradients[:count], gradients[count:]
+        if self.optimizer.loss_scale:
+            scale = self.optimizer.loss_scale.current_loss_scale
+            gradients = [gradient / scale for gradient in gradients]
+        gradients, logs["recurrent_gradient_norm"] = self._clip_recurrent(gradients)
+        logs["learning_rate"] = learning_rate(self.config, self.optimizer.iterations)
+        return tf.stack([logs[name] for name in self.log_names]), gradients, others
+
+    def _update(self, values: tf.Tensor, gradients: list, others: list) -> tuple:
+        """Applies the gradients on this replica where all is finite; tells so beside `values`."""
+        loss = values[self.log_names.index("loss")]
+        norm = tf.linalg.global_norm([*gradients, *others])
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        applied = finite & ~self._stopped
+        self.optimizer.update(self.net.trainable_variables, gradients, applied)
+        if self.adversary:
+            self.adversary.update(others, applied)
+        if self.average:
+            self._update_average(applied)
+        return values, finite, applied
+
     def check(self) -> None:
-        """Waits for the steps so far; raises what none of them could.
+        """Waits for the steps so far and raises what they could not.
 
         Raises:
           NonFiniteWeights: an update has made weights that are not finite.
           NonFiniteStep: a loss or gradient was not finite; nothing has changed since.
         """
-        latch, weights_are_finite = self._latch_and_weights().numpy()
-        if not weights_are_finite:
+        kept = [*self.net.variables, *self.optimizer.moments]
+        kept += self.average.variables if self.average else []
+        kept += self.adversary.variables if self.adversary else []
+        # Not a graph: to build one takes longer than all the calls of a short run.
+        finite = [tf.reduce_all(tf.math.is_finite(v)) for v in kept if v.dtype.is_floating]
+        if not tf.reduce_all(finite):
             raise NonFiniteWeights(int(self.step.numpy()))
-        if latch:
+        if self._stopped.numpy():
             raise NonFiniteStep(int(self.step.numpy()) + 1)
 
     def take_logs(self) -> dict[str, float]:
@@ -146,54 +186,17 @@ class Trainer(keras.Model):
 
         "gain_scaleN" is the PSNR of the prediction minus that of the blurred input at that scale;
         the norm is that of the recurrent module's gradients before clipping. Values that are not
-        finite, as those of a step that was left out, are not counted.
+        finite, as those of a step that was left out, are not counted. "skipped" is the number of
+        steps left out in the whole run, "loss_scaling" what float16 multiplies the loss by.
         """
         sums, counts = self._sums.numpy()
         self._sums.assign(tf.zeros_like(self._sums))
         means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        return dict(zip(self.log_names, means.tolist()))
-
-    def gradient_step(self, *batch) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """What is logged, whether all is finite, and the gradients, the recurrent ones clipped.
-
-        Runs on each replica with its share of the batch; the results are those of all together.
-        The gradients of the adversary, where there is one, follow those of the network.
-        """
-        blurred, sharp = self.crop(*batch)
-        logs, gradients = self._accumulated(blurred, sharp)
-        replica = tf.distribute.get_replica_context()
-        logs, gradients = replica.all_reduce(
-            tf.distribute.ReduceOp.SUM,
-            tf.nest.map_structure(lambda x: x / replica.num_replicas_in_sync, (logs, gradients)),
-        )
-        gradients, others = self._split(gradients)
-        if self._loss_scaling:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
-        finite = self._is_finite(logs["loss"], gradients)
-        if others:
-            finite &= tf.math.is_finite(tf.linalg.global_norm(others))
-        gradients, logs["recurrent_gradient_norm"] = self._clip_recurrent(gradients)
-        logs["learning_rate"] = self.schedule(self.optimizer.iterations)
-        values = tf.stack([logs[name] for name in self.log_names])
-        return values, finite, [*gradients, *others]
-
-    def update_step(self, gradients: list[tf.Tensor]) -> None:
-        """Applies gradients that `gradient_step` has summed over the replicas already."""
-        gradients, others = self._split(gradients)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.net.trainable_variables), skip_gradients_aggregation=True
-        )
-        if others:
-            self.adversary.update(others)
-
-    def _split(self, gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Those of the network and those of the adversary."""
-        count = len(self.net.trainable_variables)
-        return gradients[:count], gradients[count:]
-
-    @property
-    def _loss_scaling(self) -> bool:
-        return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
+        logs = dict(zip(self.log_names, means.tolist()))
+        logs["skipped"] = float(self.skipped.numpy())
+        if self.optimizer.loss_scale:
+            logs["loss_scaling"] = float(self.optimizer.loss_scale.current_loss_scale.numpy())
+        return logs
 
     def _accumulated(self, blurred: tf.Tensor, sharp: tf.Tensor):
         """Logs and gradients of a batch, computed in `accumulate` equal parts one after another."""
@@ -211,21 +214,23 @@ class Trainer(keras.Model):
         return tf.nest.map_structure(lambda x: x / self.accumulate, total)
 
     def _compute_losses_and_gradients(self, blurred: tf.Tensor, sharp: tf.Tensor):
-        rule = self.config.variant.resize
-        adversary, logs = self.adversary, {}
+        config, adversary, logs = self.config, self.adversary, {}
+        rule = config.variant.resize
         with tf.GradientTape(persistent=adversary is not None) as tape:
             predictions = self.net(blurred)
-            weights = image_weights(blurred, sharp, self.config.relative_loss)
-            losses = multi_scale_loss(predictions, sharp, rule, weights)
+            weights = image_weights(blurred, sharp, config.relative_loss)
+            losses = multi_scale_loss(predictions, sharp, rule, weights, config.loss)
             loss = tf.add_n(losses)
-            if self.config.total_variation:
-                loss += self.config.total_variation * total_variation_loss(predictions)
-            if adversary is not None:
+            if config.total_variation:
+                loss += config.total_variation * total_variation_loss(predictions)
+            if adversary:
                 logs = adversary.losses(predictions[0], sharp)
-                loss += self.config.adversarial * logs["loss_adversarial"]
-            scaled = self.optimizer.get_scaled_loss(loss) if self._loss_scaling else loss
+                loss += config.adversarial * logs["loss_adversarial"]
+            scaled = loss
+            if self.optimizer.loss_scale:
+                scaled *= self.optimizer.loss_scale.current_loss_scale
         gradients = tape.gradient(scaled, self.net.trainable_variables)
-        if adversary is not None:
+        if adversary:
             gradients += adversary.gradients(tape, logs)
         inputs, targets = (image_pyramid(x, len(predictions), rule) for x in (blurred, sharp))
         logs["loss"] = loss
@@ -235,14 +240,6 @@ class Trainer(keras.Model):
             logs[f"gain_scale{scale}"] = psnr - mean_psnr(inputs[scale - 1], targets[scale - 1])
         logs["psnr"] = psnr  # of the finest scale
         return logs, gradients
-
-    def _is_finite(self, loss: tf.Tensor, gradients: list[tf.Tensor]) -> tf.Tensor:
-        finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        if self._loss_scaling:
-            # Gradients overflow while the optimizer looks for its loss scale: it leaves such a
-            # step out by itself, and tries a smaller scale as long as there is one.
-            finite |= self.optimizer.loss_scale > 1
-        return tf.math.is_finite(loss) & finite
 
     def _clip_recurrent(self, gradients: list[tf.Tensor]):
         """Clips the gradients of the recurrent module, and no other, by their global norm."""
@@ -259,32 +256,16 @@ class Trainer(keras.Model):
                 gradients[i] = gradient
         return gradients, norm
 
-    def _update_average(self) -> None:
+    def _update_average(self, applied: tf.Tensor) -> None:
         # A short memory at first, so that the random initial weights are soon forgotten.
-        steps = tf.cast(self.optimizer.iterations, tf.float32)
+        steps = tf.cast(self.optimizer.iterations + 1, tf.float32)
         decay = tf.minimum(self.config.ema_decay, (1 + steps) / (10 + steps))
+        decay = tf.where(applied, decay, 1.0)
+        rest = 1 - decay
         for average, weight in zip(self.average.variables, self.net.variables):
-            average.assign(average * decay + weight * (1 - decay))
-
-    def _latch_and_weights(self) -> tf.Tensor:
-        # Not a graph: to build one takes longer than all the calls of a short run.
-        kept = [*self.net.variables, *self.optimizer.variables]
-        kept += self.average.variables if self.average is not None else []
-        kept += self.adversary.kept if self.adversary is not None else []
-        finite = [tf.reduce_all(tf.math.is_finite(v)) for v in kept if v.dtype.is_floating]
-        return tf.stack([self._latch, tf.cast(tf.reduce_all(finite), tf.int64)])
-
-
-def make_trainer(config: TrainingConfig, **options) -> Trainer:
-    """A compiled trainer with new weights; `options` as `Trainer` takes them.
-
-    Call it under the scope of the distribution strategy.
-    """
-    with _policy(config.mixed_precision):
-        trainer = Trainer(config, **options)
-    trainer.compile(make_optimizer(config))
-    trainer.optimizer.build(trainer.net.trainable_variables)
-    return trainer
+            # By its handle: on this replica alone, without a copy to the others.
+            mean = average * decay + weight * rest
+            tf.raw_ops.AssignVariableOp(resource=average.handle, value=mean)
 
 
 @contextlib.contextmanager

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import OutOfMemory
+from srn_tf.common.progress import say
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import Scores, scores
 from srn_tf.evaluation.results import finite_mean
@@ -24,43 +24,30 @@ from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.media.images import read_rgb
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
-from srn_tf.training.callbacks import AtSteps, RunLog
 from srn_tf.training.devices import sum_over_workers, worker
-from srn_tf.weights.run_folder import Checkpoints
+from srn_tf.training.log import VALIDATION, TrainingLog
+from srn_tf.training.run import Run
+from srn_tf.weights.run_folder import Checkpoints, best_psnr_of, checkpoint_folder
 
 # With large images NumPy may be the first to find none.
 LACK_OF_MEMORY = (OutOfMemory, MemoryError, tf.errors.ResourceExhaustedError)
-_TILES = (None, 512, 256, 128)  # None: as large as usual
 
 
-class TrainedDeblurrer:
-    """Deblurs with the weights that a training has reached, beside it in memory.
+class TrainedDeblurrer(Deblurrer):
+    """Deblurs with the weights that a training has reached.
 
     The weights are copied into a network that computes in float32, as every other command will do
-    it, whatever type the training computes in. Where memory does not suffice, tiles become smaller.
-    Made outside the scope of the distribution strategy.
+    it, whatever type the training computes in. Made outside the scope of the distribution strategy.
     """
 
     def __init__(self, variant: Variant):
         self._net = build_model(variant)
-        self._smaller = iter(_TILES)
-        self._deblurrer = Deblurrer(self._net, next(self._smaller), precision="float32")
+        super().__init__(self._net, precision="float32")
 
     def take_weights(self, net: ScaleRecurrentNet) -> None:
         """From now on deblurs with the present weights of `net`."""
         self._net.set_weights(net.get_weights())
-        self._deblurrer.refresh()
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """As `Deblurrer`; raises OutOfMemory when the smallest tiles do not fit either."""
-        while True:
-            try:
-                return self._deblurrer(image)
-            except OutOfMemory:
-                tile = next(self._smaller, None)
-                if tile is None:
-                    raise
-                self._deblurrer = Deblurrer(self._net, tile, precision="float32")
+        self.refresh()
 
     def scores(self, pair: Pair) -> tuple[Scores, Scores]:
         """PSNR and SSIMs of the blurred and of the deblurred image of a pair."""
@@ -68,77 +55,73 @@ class TrainedDeblurrer:
         return scores(blurred, sharp), scores(self(blurred), sharp)
 
 
-class Validation(AtSteps):
-    """Scores whole images every `every` steps and keeps the best checkpoint, where that is wanted.
+class Validation:
+    """Scores whole images of a run, and keeps the best checkpoint where images are held out.
 
-    One image is tried before the first step, so that a lack of memory is known at once. A
-    validation that finds no memory is reported and left out; it never ends a training. With several
-    workers each scores its share, so that every image counts exactly once.
-
-    Args:
-      start_step: where the run goes on.
-      every: steps between validations; 0 is never.
-      pairs: what to score.
-      deblurrer: what deblurs them.
-      log: gets the mean PSNR, its gain over the blurred images and SSIM (MATLAB's, as in the
-        paper), and example crops; None on workers that log nothing.
-      best: checkpoints of the best PSNR; None where none is to be chosen.
-      best_psnr: variable with the best PSNR so far, in dB, part of these checkpoints.
+    A validation that finds no memory is reported and left out; it never ends a training. With
+    several workers each scores its share, so that every image counts exactly once.
     """
 
-    def __init__(
-        self,
-        start_step: int,
-        every: int,
-        pairs: Sequence[Pair],
-        deblurrer: TrainedDeblurrer,
-        log: RunLog | None,
-        best: Checkpoints | None,
-        best_psnr: tf.Variable,
-    ):
-        super().__init__(start_step, every)
-        self.pairs, self.deblurrer, self.log = pairs, deblurrer, log
-        self.best, self.best_psnr = best, best_psnr
+    def __init__(self, run: Run):
+        self.run = run
+        self.deblurrer = TrainedDeblurrer(run.config.variant)
+        self.pairs = run.data.held_out or run.data.test
+        self.best = None
+        if run.data.held_out:
+            folder = checkpoint_folder(run.folder, "best")
+            self.best_psnr = tf.Variable(best_psnr_of(folder), dtype=tf.float64, trainable=False)
+            parts = run.trainer.checkpointed()
+            kept = {name: parts[name] for name in ("net", "average") if name in parts}
+            self.best = Checkpoints(folder, {**kept, "best_psnr": self.best_psnr}, keep=1)
 
-    def on_train_begin(self, logs=None):
-        if self.periods:
+    def try_one_image(self) -> None:
+        """Before the first step, so that a lack of memory is known at once."""
+        if self.run.options.validate_every and self.pairs:
             try:
                 self.deblurrer(read_rgb(self.pairs[0].blurred))
             except LACK_OF_MEMORY as error:
                 self._say(f"validation will have to be left out: {error}")
 
-    def act(self, step: int) -> None:
-        """Scores, says and records them, and saves the best checkpoint when these are the best."""
+    def score(self, step: int, log: TrainingLog | None) -> None:
+        """Scores, tells and records them, and saves the best checkpoint when these are the best.
+
+        Args:
+          step: that has been done.
+          log: gets the mean PSNR, its gain over the blurred images and SSIM (MATLAB's, as in the
+            paper), and example crops; None on workers that do not write.
+        """
+        if not self.pairs:
+            return
         means = self._means()
         if means is None:
             self._say(f"step {step}: validation left out, out of memory")
             return
-        is_best = self.best is not None and means["validation_psnr"] > float(self.best_psnr)
+        psnr, gain, ssim = means.values()
+        is_best = self.best is not None and psnr > float(self.best_psnr)
         if is_best:
-            self.best_psnr.assign(means["validation_psnr"])
-        if self.log is None:
+            self.best_psnr.assign(psnr)
+        if log is None:
             return
         self._say(
-            f"step {step}: validation on {len(self.pairs)} images  "
-            f"psnr {means['validation_psnr']:.2f} ({means['validation_gain']:+.2f} dB)  "
-            f"ssim {means['validation_ssim']:.4f}" + ("  (best so far)" if is_best else "")
+            f"step {step}: validation on {len(self.pairs)} images  psnr {psnr:.2f} "
+            f"({gain:+.2f} dB)  ssim {ssim:.4f}" + ("  (best so far)" if is_best else "")
         )
-        self.log.add(step, means)
+        log.add(step, means)
         if is_best:
             self.best.save(step)
         with contextlib.suppress(*LACK_OF_MEMORY):  # they are a picture for the curious
-            self.log.add_images(step, "blurred, deblurred, sharp", self._examples())
+            log.add_images(step, "blurred, deblurred, sharp", self._examples())
 
     def _means(self) -> dict[str, float] | None:
         """Over the images of all workers; None when one of them found no memory.
 
         An image that equals the truth has an infinite PSNR, which counts in no mean.
         """
-        strategy = self.model.distribute_strategy
+        strategy = self.run.strategy
         number, count = worker(strategy)
         rows, lacks_memory = [], 0
         try:
-            self.deblurrer.take_weights(self.model.inference_net())
+            self.deblurrer.take_weights(self.run.trainer.inference_net())
             for pair in self.pairs[number::count]:
                 before, after = self.deblurrer.scores(pair)
                 rows.append([after.psnr, after.psnr - before.psnr, after.ssim_matlab])
@@ -147,8 +130,7 @@ class Validation(AtSteps):
         if sum_over_workers(strategy, lacks_memory):
             return None
         means = {}
-        names = ("validation_psnr", "validation_gain", "validation_ssim")
-        for name, values in zip(names, np.reshape(rows, (-1, 3)).T):
+        for name, values in zip(VALIDATION, np.reshape(rows, (-1, 3)).T):
             mean, finite = finite_mean(values)
             total = sum_over_workers(strategy, finite * (mean or 0.0))
             finite = sum_over_workers(strategy, finite)
@@ -156,8 +138,8 @@ class Validation(AtSteps):
         return means
 
     def _say(self, line: str) -> None:
-        if self.log is not None:
-            self.log.say(line)
+        if self.run.is_chief:
+            say(line)
 
     def _examples(self, count: int = 4, side: int = 256) -> np.ndarray:
         """Triptychs of centre crops of the first images, uint8 `[count, side, 3 * side, 3]`."""

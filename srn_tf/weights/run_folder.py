@@ -115,25 +115,24 @@ def restore_newest(folder: Path, restore) -> int | None:
 
 
 class Checkpoints:
-    """The checkpoints of a training run in one folder; the newest `keep` stay.
+    """The checkpoints of a training run in one folder: the newest, and older ones at intervals.
 
     TensorFlow writes a checkpoint beside and renames it, so that a kill leaves the older ones.
 
     Args:
       folder: where they are.
       objects: what is saved, by name; "net" and "average" are what `load_model` reads.
-      keep: how many.
+      keep: how many of the newest stay.
+      keep_every_hours: of the older ones, the last of each such interval stays; 0: none.
     """
 
-    def __init__(self, folder: Path, objects: dict, keep: int):
+    def __init__(self, folder: Path, objects: dict, keep: int, keep_every_hours: float = 0.0):
         self.folder = Path(folder)
         self._checkpoint = tf.train.Checkpoint(**objects)
         # Made when first asked for; if that were at the first save, which only one of several
         # workers does, the others would not take part in making it.
         _ = self._checkpoint.save_counter
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, tensorflow_path(folder), keep, checkpoint_name=CHECKPOINT_NAME
-        )
+        self._keep, self._interval = keep, 3600 * keep_every_hours
         self._saved_step = None
 
     def save(self, step: int) -> None:
@@ -147,7 +146,7 @@ class Checkpoints:
         self._remove_rests()
         older = [kept for kept in checkpoint_steps(self.folder) if kept != step]
         try:
-            self._manager.save(checkpoint_number=step)
+            self._checkpoint.write(tensorflow_path(self.folder / f"{CHECKPOINT_NAME}-{step}"))
         except tf.errors.OpError as error:
             self._remove_rests()
             raise RunError(
@@ -156,6 +155,20 @@ class Checkpoints:
                 + (f"that of step {older[0]} is intact" if older else "there is none before it")
             ) from None
         self._saved_step = step
+        self._remove_older()
+
+    def _remove_older(self) -> None:
+        """Removes what is no longer among the newest, unless it is the last of its interval."""
+        steps = checkpoint_steps(self.folder)
+        for newer, step in zip(steps[self._keep - 1 :], steps[self._keep :]):
+            paths = [self.folder / f"{CHECKPOINT_NAME}-{number}.index" for number in (newer, step)]
+            if self._interval:
+                first, second = (path.stat().st_mtime // self._interval for path in paths)
+                if first == second:
+                    paths[1].unlink()
+                break  # those before it were looked at when they left the newest
+            paths[1].unlink()  # without its index a checkpoint does not exist
+        self._remove_rests()
 
     def _remove_rests(self) -> None:
         """Removes the parts of checkpoints that were not finished: the index comes last."""

@@ -136,6 +136,14 @@ def test_device_cache_holds_all_pixels_and_sends_integers(pairs):
         first += 2 * height * width
 
 
+def test_device_cache_is_filled_from_the_disk_cache_where_there_is_one(pairs, monkeypatch):
+    DiskFrames(pairs, CROP)
+    monkeypatch.setattr(frames, "read_pair", None)  # decoding again would fail
+    found = DeviceFrames(pairs, [None]).gather(tf.range(2 * SIZES[0][0] * SIZES[0][1]))
+    expected = coordinates(*SIZES[0], 0).reshape(-1, 3)
+    np.testing.assert_array_equal(found, np.concatenate([expected, 255 - expected]))
+
+
 def test_device_cache_stays_on_its_device(pairs):
     source = DeviceFrames(pairs, ["CPU:1"])
     stage = tf.function(source.gather).get_concrete_function(tf.zeros([1], tf.int64))

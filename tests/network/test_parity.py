@@ -14,12 +14,12 @@ import pytest
 import seeded
 import tensorflow as tf
 from reference import relative_error
+from training_steps import do_steps
 
-from srn_tf.common.keras import keras
 from srn_tf.network.model import build_model
 from srn_tf.network.variants import RELEASED, get_variant
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import make_trainer
+from srn_tf.training.step import Trainer
 from srn_tf.weights.released import authors_name, import_weights
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -87,22 +87,10 @@ def test_predictions_from_a_checkpoint_are_those_of_the_authors_graph(name):
         assert_same_predictions(name, name, path)
 
 
-class LogEveryStep(keras.callbacks.Callback):
-    def __init__(self):
-        super().__init__()
-        self.steps = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps.append(self.model.take_logs())
-
-    def __getitem__(self, name):
-        return np.array([step[name] for step in self.steps])
-
-
 def trained(name, source, clip_norm, blurred, sharp):
     """Our network after ten steps, the first batch, and what was logged at each step."""
     variant = get_variant(name)
-    trainer = make_trainer(
+    trainer = Trainer(
         TrainingConfig(
             variant=variant,
             data_dir="",
@@ -117,14 +105,13 @@ def trained(name, source, clip_norm, blurred, sharp):
     images = [array.astype(np.float32) / 255 for array in (blurred, sharp)]
     if variant.channels == 1:
         images = [tf.image.rgb_to_grayscale(image).numpy() for image in images]
-    data = tf.data.Dataset.from_tensor_slices(tuple(images))
-    logs = LogEveryStep()
-    trainer.fit(data, steps_per_epoch=STEPS, callbacks=[logs], verbose=0)
+    steps = do_steps(trainer, *images).logs
+    logs = {name: np.array([step[name] for step in steps]) for name in steps[0]}
     return trainer.net, images[0][0], logs
 
 
 def assert_same_training(title, recorded, net, first_batch, logs):
-    assert len(logs.steps) == STEPS
+    assert len(logs["loss"]) == STEPS
     pairs = {
         f"loss of scale {scale}": (
             logs[f"loss_scale{scale}"],

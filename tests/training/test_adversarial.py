@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from networks import TINY
+from training_steps import do_steps
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
 from srn_tf.training.adversarial import Discriminator
-from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import make_trainer
+from srn_tf.training.step import Trainer
 
 WEIGHT = 0.01
 
@@ -18,7 +18,7 @@ WEIGHT = 0.01
 def trainer_for(**fields):
     keras.utils.set_random_seed(0)
     settings = {"data_dir": "", "batch_size": 1, "learning_rate": 1e-3, **fields}
-    return make_trainer(TrainingConfig(variant=TINY, **settings))
+    return Trainer(TrainingConfig(variant=TINY, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def test_each_side_has_the_gradients_of_its_own_loss(trainer, images):
         theirs = -tf.math.log_sigmoid(real) - tf.math.log(1 - tf.sigmoid(fake))
     expected = tape.gradient(ours, trainer.net.trainable_variables)
     expected += tape.gradient(theirs, weights)
-    values, finite, gradients = tf.function(trainer.gradient_step)(blurred, sharp)
-    assert finite
+    values, ours, theirs = tf.function(trainer.gradients)(blurred, sharp)
+    gradients = [*ours, *theirs]
     assert len(gradients) == len(expected)
     for found, wanted in zip(gradients, expected):
         # Rounded otherwise, a value may fall on the other side of a LeakyReLU's kink.
@@ -89,28 +89,23 @@ def test_each_side_has_the_gradients_of_its_own_loss(trainer, images):
     )
 
 
-def fit(trainer, images, steps):
-    data = tf.data.Dataset.from_tensors(tuple(images)).repeat(steps)
-    trainer.fit(data, steps_per_epoch=steps, verbose=0)
-    trainer.check()
-
-
 @pytest.mark.usefixtures("eager")
 def test_a_checkpoint_brings_both_sides_back_and_a_run_without_holds_neither(tmp_path, images):
     trainer = trainer_for(adversarial=WEIGHT)
     before = trainer.adversary.discriminator.get_weights()
-    fit(trainer, images, 1)
+    do_steps(trainer, *([image] for image in images))
+    trainer.check()
     learned = trainer.adversary.discriminator.get_weights()
     assert all(np.any(a != b) for a, b in zip(before, learned))
-    path = tf.train.Checkpoint(**saved(trainer)).write(str(tmp_path / "checkpoint"))
+    path = tf.train.Checkpoint(**trainer.checkpointed()).write(str(tmp_path / "checkpoint"))
     again = trainer_for(adversarial=WEIGHT, seed=1)
-    tf.train.Checkpoint(**saved(again)).read(path).assert_consumed()
-    found = [*again.adversary.kept, *again.net.variables]
-    for variable, wanted in zip(found, [*trainer.adversary.kept, *trainer.net.variables]):
+    tf.train.Checkpoint(**again.checkpointed()).read(path).assert_consumed()
+    found = [*again.adversary.variables, *again.net.variables]
+    for variable, wanted in zip(found, [*trainer.adversary.variables, *trainer.net.variables]):
         np.testing.assert_array_equal(variable, wanted)
     without = trainer_for(crop_size=16)
     assert without.adversary is None
-    assert "adversary" not in saved(without)
+    assert "adversary" not in without.checkpointed()
 
 
 def test_weight_0_is_no_adversarial_training_at_all():

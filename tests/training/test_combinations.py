@@ -5,7 +5,6 @@ so that no two options meet for the first time on a user's machine. `make test` 
 type of 16 bits, where combinations have failed; `make test-robust` runs all.
 """
 
-import dataclasses
 import itertools
 
 import pytest
@@ -18,7 +17,8 @@ from srn_tf.network.variants import get_variant
 from srn_tf.training import adversarial, configuration
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy
-from srn_tf.training.run import fit, open_run, train
+from srn_tf.training.loop import run_steps, train
+from srn_tf.training.run import open_run
 from srn_tf.weights.run_folder import checkpoint_steps
 
 VALUES = {
@@ -43,7 +43,7 @@ ROWS = [
 ]
 QUICK = [4, 7]
 
-TINY = dataclasses.replace(get_variant("SR-EDRB1"), name="tiny", scales=2, published=None)
+TINY = get_variant("SR-EDRB1,scales=2,width=8")
 
 
 def test_the_rows_hold_every_pair_of_values():
@@ -98,7 +98,7 @@ def test_a_run_validates_saves_resumes_reports_and_serves(data, tmp_path, capsys
     }
     run_dir = tmp_path / "run"
     strategy = make_strategy(options["strategy"])
-    fit(open_run(config, RunOptions(max_steps=1, **options), run_dir, strategy))
+    run_steps(open_run(config, RunOptions(max_steps=1, **options), run_dir, strategy))
     train(config, RunOptions(max_steps=2, **options), run_dir)
     said = capsys.readouterr().out
     assert checkpoint_steps(run_dir / "checkpoints") == [2, 1]

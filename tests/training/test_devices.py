@@ -1,14 +1,20 @@
 """Which strategy is chosen, and what TF_CONFIG must say."""
 
+import dataclasses
 import json
 
 import pytest
 import tensorflow as tf
+from networks import TINY
 
 from srn_tf.common.errors import InputError
-from srn_tf.training.devices import is_multi_worker, make_strategy, prepare_gpus
+from srn_tf.training import devices
+from srn_tf.training.configuration import RunOptions, TrainingConfig
+from srn_tf.training.devices import is_multi_worker, make_strategy, prepare_devices
 
 WORKERS = {"worker": ["localhost:1", "localhost:2"]}
+
+CONFIG = TrainingConfig(TINY, "")
 
 
 def set_config(monkeypatch, **config):
@@ -32,32 +38,34 @@ def test_auto_joins_the_workers_of_tf_config(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    "text",
     [
-        ({"cluster": {**WORKERS, "chief": ["localhost:3"]}}, "jobs of the type 'chief'"),
-        ({"cluster": WORKERS}, "must tell which of the 2 workers this is"),
-        ({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}, "must tell which"),
-        ({"cluster": []}, "'cluster' must be of type dict"),
-        ({"cluster": {"worker": "localhost:1"}}, "'worker' must be of type list"),
-        ({"cluster": {"worker": [1, 2]}}, "must list addresses"),
-        ({"cluster": WORKERS, "task": {"type": "worker", "index": "0"}}, "'index' must be of type"),
-        ({"cluster": WORKERS, "task": 3}, "'task' must be of type dict"),
+        *("{", "[]", "null", "3"),
+        json.dumps({"cluster": {**WORKERS, "chief": ["localhost:3"]}}),
+        json.dumps({"cluster": WORKERS}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": 2}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": "0"}}),
+        json.dumps({"cluster": WORKERS, "task": {"type": "worker", "index": -1}}),
+        json.dumps({"cluster": WORKERS, "task": 3}),
+        json.dumps({"cluster": []}),
+        json.dumps({"cluster": {"worker": "localhost:1"}}),
+        json.dumps({"cluster": {"worker": [1, 2]}}),
     ],
 )
-def test_unusable_tf_config_is_refused(monkeypatch, config, message):
-    set_config(monkeypatch, **config)
-    with pytest.raises(InputError, match=message):
-        make_strategy("auto")
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "null", "3"])
-def test_tf_config_that_is_no_object_is_refused(monkeypatch, text):
+def test_unusable_tf_config_is_refused_with_an_example(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(InputError, match="TF_CONFIG"):
-        is_multi_worker("auto")
+    with pytest.raises(InputError, match=r'TF_CONFIG must be like {"cluster": {"worker": \["HOST'):
+        make_strategy("auto")
 
 
 def test_tf32_is_switched_as_told():
     for tf32 in (False, True):
-        prepare_gpus(tf32=tf32, memory_growth=True)
+        prepare_devices(CONFIG, RunOptions(tf32=tf32, memory_growth=True))
         assert tf.config.experimental.tensor_float_32_execution_enabled() == tf32
+
+
+@pytest.mark.parametrize(("fast", "warned"), [("float32", 1), ("bfloat16", 0)])
+def test_bfloat16_that_is_emulated_is_warned_of(monkeypatch, capsys, fast, warned):
+    monkeypatch.setattr(devices, "choose_precision", lambda precision: fast)
+    prepare_devices(dataclasses.replace(CONFIG, mixed_precision="bfloat16"), RunOptions())
+    assert capsys.readouterr().err.count("warning: this machine emulates bfloat16") == warned

@@ -1,6 +1,5 @@
 """Several devices and several workers compute what one computes."""
 
-import dataclasses
 import os
 import socket
 import sys
@@ -15,15 +14,15 @@ import tensorflow as tf
 
 from data_tools.scenes import make_demo
 from srn_tf.network.variants import get_variant
+from srn_tf.training import train
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.run import train
 
 STEPS = 3
 # With a state between scales, whose gradients are clipped.
-TINY = dataclasses.replace(get_variant("SR-EDRB1"), name="tiny", scales=2, published=None)
+TINY = get_variant("SR-EDRB1,scales=2,width=8")
 OPTIONS = {"max_steps": STEPS, "checkpoint_every": 1, "keep_checkpoints": 10, "validate_every": 2}
 FLAGS = {
-    "variant": "SR-EDRB1",
+    "variant": "SR-EDRB1,width=8",
     "batch_size": "4",
     "crop_size": "32",
     "decay_steps": "1000",

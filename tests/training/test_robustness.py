@@ -1,6 +1,7 @@
 """A run that is killed, whose disk is full or whose files rot goes on or ends as it should."""
 
 import errno
+import os
 import random
 import resource
 import shutil
@@ -16,10 +17,10 @@ from networks import TINY
 from data_tools.scenes import make_demo
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.data import TrainingBatches
+from srn_tf.training import train
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.data_wait import Waiting
-from srn_tf.training.run import train
-from srn_tf.training.step import Trainer
+from srn_tf.training.optimizer import Adam
+from srn_tf.training.run import Run
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_steps, restore_newest
 
 
@@ -102,12 +103,24 @@ def test_a_failed_save_leaves_every_other_checkpoint(tmp_path):
     assert checkpoint_steps(tmp_path) == [50, 40]
 
 
-def test_only_the_newest_checkpoints_are_kept(tmp_path):
+def save_at(folder, hours, **options):
+    """Saves a checkpoint at each of these times."""
     variable = tf.Variable(0.0)
-    checkpoints = Checkpoints(tmp_path, {"variable": variable}, keep=2)
-    for step in (1, 2, 3):
-        checkpoints.save(step)
+    for step, hour in enumerate(hours, start=1):
+        Checkpoints(folder, {"variable": variable}, **options).save(step)  # a process each
+        os.utime(folder / f"step-{step}.index", (3600 * hour, 3600 * hour))
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    save_at(tmp_path, [1, 2, 3], keep=2)
     assert checkpoint_steps(tmp_path) == [3, 2]
+
+
+def test_of_older_checkpoints_the_last_of_each_hour_is_kept(tmp_path):
+    hours = [1.1, 1.5, 1.9, 2.2, 2.8, 4.1, 4.2, 4.3, 4.4]
+    save_at(tmp_path, hours, keep=2, keep_every_hours=1.0)
+    assert checkpoint_steps(tmp_path) == [9, 8, 5, 3]
+    assert len(list(tmp_path.glob("*.data*"))) == 4
 
 
 def weights(run_dir, step):
@@ -123,7 +136,7 @@ def weights(run_dir, step):
 def test_killed_and_resumed_runs_end_with_the_same_bits(data, tmp_path):
     steps, kills = 40, 10
     flags = [
-        "--variant=SR-EDRB1",
+        "--variant=SR-EDRB1,width=8",
         f"--data_dir={data}",
         "--batch_size=2",
         "--crop_size=32",
@@ -191,16 +204,21 @@ def test_nonfinite_step_stops_names_the_file_and_keeps_the_weights(
         assert not np.any(np.isnan(value))
 
 
-def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch):
-    original = Trainer.update_step
+def spoilt(monkeypatch, iteration):
+    """Makes an update leave weights that are not finite, as one with finite gradients may."""
+    original = Adam.update
 
-    def overflow(self, gradients):
-        original(self, gradients)
-        last = self.net.variables[-1]
-        bad = tf.where(self.step >= 2, np.inf, 0.0)  # the third update
+    def overflow(self, variables, gradients, applied):
+        original(self, variables, gradients, applied)
+        last = variables[-1]
+        bad = tf.where(self.iterations == iteration, np.inf, 0.0)
         last.assign_add(tf.fill(last.shape, bad))
 
-    monkeypatch.setattr(Trainer, "update_step", overflow)
+    monkeypatch.setattr(Adam, "update", overflow)
+
+
+def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch):
+    spoilt(monkeypatch, iteration=2)
     options = RunOptions(max_steps=8, checkpoint_every=2, validate_every=0)
     with pytest.raises(RunError, match="were not saved"):
         train(tiny_config(data), options, tmp_path)
@@ -208,23 +226,16 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch
 
 
 def test_weights_spoilt_since_they_were_looked_at_are_not_saved_either(data, tmp_path, monkeypatch):
-    update, following = Trainer.update_step, Waiting.next
-    begun = []
+    spoilt(monkeypatch, iteration=2)
+    original = Run.elements
 
-    def overflow(self, gradients):
-        update(self, gradients)
-        variable = self.net.trainable_variables[0]
-        is_third = tf.equal(self.optimizer.iterations, 3)
-        variable.assign(tf.where(is_third, variable * np.float32(np.nan), variable))
+    def gone(self, batches):
+        for number, element in enumerate(original(self, batches)):
+            if number == 3:
+                raise OSError(errno.EIO, "Input/output error", "share/a.png")
+            yield element
 
-    def gone(self, iterator):
-        begun.append(iterator)
-        if len(begun) == 5:
-            raise OSError(errno.EIO, "Input/output error", "share/a.png")
-        return following(self, iterator)
-
-    monkeypatch.setattr(Trainer, "update_step", overflow)
-    monkeypatch.setattr(Waiting, "next", gone)
+    monkeypatch.setattr(Run, "elements", gone)
     options = RunOptions(max_steps=20, log_every=10, checkpoint_every=2, validate_every=0)
     with pytest.raises(RunError, match="were not saved"):
         train(tiny_config(data), options, tmp_path)

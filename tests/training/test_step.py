@@ -6,12 +6,14 @@ import networks
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_steps import do_steps
 
 from srn_tf.common.keras import keras
 from srn_tf.network.variants import CHOICES, TABLE1, VARIANTS
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.optimizer import make_optimizer
-from srn_tf.training.step import NonFiniteStep, NonFiniteWeights, make_trainer
+from srn_tf.training.optimizer import learning_rate
+from srn_tf.training.recipe import LOSSES, SCHEDULES
+from srn_tf.training.step import NonFiniteStep, NonFiniteWeights, Trainer
 
 TINY = dataclasses.replace(VARIANTS["SR-EDRB1"], name="tiny", scales=2, published=None)
 SMALLEST = networks.TINY
@@ -21,7 +23,7 @@ RATE = 1e-3
 def trainer_for(variant=TINY, options=None, **fields):
     keras.utils.set_random_seed(0)
     settings = {"data_dir": "", "batch_size": 2, "crop_size": 32, "learning_rate": RATE, **fields}
-    return make_trainer(TrainingConfig(variant=variant, **settings), **(options or {}))
+    return Trainer(TrainingConfig(variant=variant, **settings), **(options or {}))
 
 
 def batches(count=1, channels=3, size=2, side=32):
@@ -29,27 +31,6 @@ def batches(count=1, channels=3, size=2, side=32):
     rng = np.random.default_rng(0)
     shape = (count, size, side, side, channels)
     return tuple(rng.uniform(0, 1, shape).astype(np.float32) for _ in range(2))
-
-
-class Recorder(keras.callbacks.Callback):
-    """What each step logged, and the weights after it."""
-
-    def __init__(self):
-        super().__init__()
-        self.logs, self.weights, self.averages = [], [], []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.logs.append(self.model.take_logs())
-        self.weights.append(self.model.net.get_weights())
-        if self.model.average is not None:
-            self.averages.append(self.model.average.get_weights())
-
-
-def fit(trainer, arrays):
-    recorder = Recorder()
-    data = tf.data.Dataset.from_tensor_slices(arrays)
-    trainer.fit(data, steps_per_epoch=len(arrays[0]), callbacks=[recorder], verbose=0)
-    return recorder
 
 
 def plain_gradients(trainer, blurred, sharp):
@@ -63,7 +44,7 @@ def plain_gradients(trainer, blurred, sharp):
 
 
 def step_gradients(trainer, blurred, sharp, wrap=lambda function: function):
-    values, _, gradients = wrap(trainer.gradient_step)(tf.constant(blurred), tf.constant(sharp))
+    values, gradients, _ = wrap(trainer.gradients)(tf.constant(blurred), tf.constant(sharp))
     logs = dict(zip(trainer.log_names, values.numpy()))
     return logs, [gradient.numpy() for gradient in gradients]
 
@@ -134,7 +115,7 @@ def test_first_step_is_adam_s_with_an_epsilon_of_1e_8():
     arrays = batches()
     before = trainer.net.get_weights()
     _, gradients = step_gradients(trainer, *(array[0] for array in arrays))
-    (after,) = fit(trainer, arrays).weights
+    (after,) = do_steps(trainer, *arrays).weights
 
     def largest_error(epsilon):
         expected = adam_step(before, gradients, epsilon)
@@ -145,25 +126,32 @@ def test_first_step_is_adam_s_with_an_epsilon_of_1e_8():
     assert largest_error(1e-7) > 1e-4  # Keras' default
 
 
-def learning_rate_at(optimizer, step):
-    weight = tf.Variable([1.0])
-    optimizer.build([weight])
-    optimizer.iterations.assign(step)
-    optimizer.apply_gradients([(tf.constant([1.0]), weight)])
-    return float(optimizer.learning_rate)
-
-
 @pytest.mark.parametrize("step", [0, 131_000, 261_000, 262_000, 300_000])
 def test_learning_rate_decays_as_in_the_paper(step):
     left = max(1 - step / 262_000, 0)
     expected = (1e-4 - 1e-6) * left**0.3 + 1e-6
-    found = learning_rate_at(make_optimizer(TrainingConfig(variant=TINY, data_dir="")), step)
-    assert found == pytest.approx(expected, rel=1e-4)
+    found = learning_rate(TrainingConfig(variant=TINY, data_dir=""), step)
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_learning_rate_rises_linearly_while_it_warms_up():
+    config = TrainingConfig(TINY, "", schedule="constant", warmup_steps=4)
+    rates = [float(learning_rate(config, step)) for step in range(6)]
+    np.testing.assert_allclose(rates, 1e-4 * np.array([0.25, 0.5, 0.75, 1, 1, 1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_begins_with_the_learning_rate_and_never_rises(name):
+    config = TrainingConfig(TINY, "", schedule=name, decay_steps=10)
+    rates = np.array([float(learning_rate(config, step)) for step in range(12)])
+    assert rates[0] == pytest.approx(1e-4)
+    assert np.all(np.diff(rates) <= 1e-10)
+    assert rates[-1] == pytest.approx(1e-4 if name == "constant" else 1e-6, rel=1e-3)
 
 
 def test_logged_learning_rates_follow_the_schedule_to_its_end():
     trainer = trainer_for(SMALLEST, decay_steps=4, end_learning_rate=1e-5)
-    recorder = fit(trainer, batches(6, side=16))
+    recorder = do_steps(trainer, *batches(6, side=16))
     left = np.array([1, 0.75, 0.5, 0.25, 0, 0])
     found = [logs["learning_rate"] for logs in recorder.logs]
     np.testing.assert_allclose(found, (1e-3 - 1e-5) * left**0.3 + 1e-5, rtol=1e-4)
@@ -186,7 +174,7 @@ def test_logs_hold_the_loss_its_scales_and_the_psnr_and_gain_of_the_clipped_pred
     expected["loss"] = expected["loss_scale1"] + expected["loss_scale2"]
     before = np.mean((arrays[0][0] - sharp) ** 2, axis=(1, 2, 3))
     expected["gain_scale1"] = np.mean(10 * np.log10(before / errors))
-    (logs,) = fit(trainer, arrays).logs
+    (logs,) = do_steps(trainer, *arrays).logs
     for name, value in expected.items():
         assert logs[name] == pytest.approx(value, rel=1e-4)
 
@@ -194,13 +182,13 @@ def test_logs_hold_the_loss_its_scales_and_the_psnr_and_gain_of_the_clipped_pred
 @pytest.mark.usefixtures("eager")
 def test_total_variation_is_added_to_the_loss_and_to_no_scale():
     arrays = batches()
-    (plain,) = fit(trainer_for(), arrays).logs
+    (plain,) = do_steps(trainer_for(), *arrays).logs
     trainer = trainer_for(total_variation=0.5)
     variation = sum(
         (np.abs(np.diff(image, axis=1)).sum() + np.abs(np.diff(image, axis=2)).sum()) / image.size
         for image in (prediction.numpy() for prediction in trainer.net(arrays[0][0]))
     )
-    (logs,) = fit(trainer, arrays).logs
+    (logs,) = do_steps(trainer, *arrays).logs
     assert logs["loss"] == pytest.approx(plain["loss"] + 0.5 * variation, rel=1e-4)
     for scale in ("loss_scale1", "loss_scale2"):
         assert logs[scale] == pytest.approx(plain[scale], rel=1e-5)
@@ -228,7 +216,7 @@ def with_a_hole(arrays, step):
 @pytest.mark.parametrize("hole", [0, 1])
 def test_a_step_that_is_not_finite_latches_before_it_touches_a_weight(hole):
     trainer = trainer_for(SMALLEST, ema_decay=0.9)
-    recorder = fit(trainer, with_a_hole(batches(4, side=16), step=hole))
+    recorder = do_steps(trainer, *with_a_hole(batches(4, side=16), step=hole))
     with pytest.raises(NonFiniteStep, match=f"step {hole + 1}: loss or gradient is not finite"):
         trainer.check()
     assert int(trainer.step.numpy()) == int(trainer.optimizer.iterations.numpy()) == hole
@@ -249,7 +237,7 @@ def test_weights_that_an_update_has_spoilt_are_found():
 
 def test_skipped_steps_are_counted_and_leave_the_weights():
     trainer = trainer_for(SMALLEST, options={"skip_nonfinite": True})
-    recorder = fit(trainer, with_a_hole(batches(3, side=16), step=1))
+    recorder = do_steps(trainer, *with_a_hole(batches(3, side=16), step=1))
     first, second, third = recorder.weights
     for old, new in zip(first, second):
         np.testing.assert_array_equal(old, new)
@@ -263,7 +251,7 @@ def test_skipped_steps_are_counted_and_leave_the_weights():
 def test_average_of_weights_follows_its_formula():
     trainer = trainer_for(SMALLEST, ema_decay=0.3)
     expected = [np.array(array) for array in trainer.average.get_weights()]
-    recorder = fit(trainer, batches(4, side=16))
+    recorder = do_steps(trainer, *batches(4, side=16))
     decays = [2 / 11, 3 / 12, 0.3, 0.3]  # (1 + n) / (10 + n) after n updates, 0.3 at most
     for decay, weights, averages in zip(decays, recorder.weights, recorder.averages):
         expected = [decay * old + (1 - decay) * new for old, new in zip(expected, weights)]
@@ -281,17 +269,45 @@ def test_without_an_average_the_raw_weights_serve_for_inference():
 # Small crops: CPUs are slow at float16.
 
 
+def float16_trainer(**fields):
+    small = {"learning_rate": 1e-4, "crop_size": 8, "batch_size": 1}
+    return trainer_for(SMALLEST, mixed_precision="float16", **small, **fields)
+
+
 @pytest.mark.usefixtures("eager")
 def test_mixed_precision_trains_with_loss_scaling():
-    trainer = trainer_for(mixed_precision="float16", learning_rate=1e-4, crop_size=8, batch_size=1)
-    assert isinstance(trainer.optimizer, keras.mixed_precision.LossScaleOptimizer)
+    trainer = float16_trainer()
     same_batch = tuple(np.repeat(array, 2, axis=0) for array in batches(size=1, side=8))
-    recorder = fit(trainer, same_batch)
+    recorder = do_steps(trainer, *same_batch)
     losses = [logs["loss"] for logs in recorder.logs]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
+    assert [logs["loss_scaling"] for logs in recorder.logs] == [2**15] * 2
     assert {variable.dtype for variable in trainer.net.variables} == {tf.float32}
     assert all(np.isfinite(array).all() for array in recorder.weights[-1])
+
+
+@pytest.mark.usefixtures("eager")
+def test_steps_left_out_while_the_loss_scale_falls_are_counted_and_touch_nothing():
+    trainer = float16_trainer()
+    trainer.optimizer.loss_scale.current_loss_scale.assign(2.0**40)
+    before = trainer.net.get_weights()
+    recorder = do_steps(trainer, *batches(2, size=1, side=8))
+    trainer.check()
+    assert [logs["skipped"] for logs in recorder.logs] == [1, 2]
+    assert [logs["loss_scaling"] for logs in recorder.logs] == [2.0**39, 2.0**38]
+    assert (int(trainer.step.numpy()), int(trainer.optimizer.iterations.numpy())) == (2, 0)
+    for old, new in zip(before, recorder.weights[-1]):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_loss_scale_doubles_after_2000_good_steps():
+    scale = trainer_for(SMALLEST, mixed_precision="float16").optimizer.loss_scale
+    for good_steps, found in ((1998, 2**15), (1999, 2**16)):
+        scale.good_steps.assign(good_steps)
+        scale.update(tf.constant(True), tf.constant(False))
+        assert float(scale.current_loss_scale.numpy()) == found
+    assert int(scale.good_steps.numpy()) == 0
 
 
 @pytest.mark.usefixtures("eager")
@@ -312,7 +328,14 @@ KINDS = {dataclasses.replace(v, blocks=1, name="", published=None): v for v in (
 def test_every_variant_trains_a_step(variant):
     trainer = trainer_for(variant, batch_size=1)
     before = trainer.net.get_weights()
-    recorder = fit(trainer, batches(size=1, side=16))
+    recorder = do_steps(trainer, *batches(size=1, side=16))
     assert np.isfinite(recorder.logs[0]["loss"])
     moved = [np.any(old != new) for old, new in zip(before, recorder.weights[0])]
     assert np.mean(moved) > 0.95
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains_a_step(loss):
+    (logs,) = do_steps(trainer_for(SMALLEST, loss=loss), *batches(side=16)).logs
+    assert 0 < logs["loss"] < np.inf

@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from networks import TINY
@@ -14,9 +13,8 @@ from srn_tf.data import find_pairs, hold_out
 from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import evaluate_run
 from srn_tf.inference.deblurrer import Deblurrer
-from srn_tf.training import validation
+from srn_tf.training import train, validation
 from srn_tf.training.configuration import RunOptions, TrainingConfig
-from srn_tf.training.run import train
 from srn_tf.training.validation import TrainedDeblurrer, Validation
 from srn_tf.weights.run_folder import checkpoint_steps, load_model
 
@@ -96,23 +94,6 @@ def test_the_best_checkpoint_is_chosen_on_sequences_that_are_held_out(tmp_path, 
     images = open_test_set("gopro", tmp_path / "list.txt")
     listed = evaluate_run(run_dir, images, tmp_path / "listed", "best")
     assert listed["selected_on_and_scored"] == 2
-
-
-def test_memory_that_does_not_suffice_leads_to_smaller_tiles(monkeypatch):
-    tiles = []
-
-    def short_of_memory(self, image):
-        tiles.append(self._tile)
-        if len(tiles) < 3:
-            raise OutOfMemory("out of memory")
-        return image
-
-    monkeypatch.setattr(Deblurrer, "__call__", short_of_memory)
-    image = np.zeros((16, 16, 3), np.uint8)
-    deblurrer = TrainedDeblurrer(TINY)
-    assert deblurrer(image) is image
-    deblurrer(image)
-    assert tiles == [None, 512, 256, 256]
 
 
 def test_whole_sequences_are_held_out_by_number_or_name(tmp_path):

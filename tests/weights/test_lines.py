@@ -12,9 +12,8 @@ import tensorflow as tf
 
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.network.variants import Variant
-from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import make_trainer
+from srn_tf.training.step import Trainer
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_folder, load_model, read_config
 
 ROOT = Path(__file__).parents[2]
@@ -33,20 +32,19 @@ moved = []
 os.dup2 = lambda *files, **options: moved.append(files)
 
 from srn_tf.network.variants import get_variant
-from srn_tf.training.beginning import saved
 from srn_tf.training.configuration import TrainingConfig
-from srn_tf.training.step import make_trainer
+from srn_tf.training.step import Trainer
 from srn_tf.weights.run_folder import Checkpoints, checkpoint_folder, write_config
 
 assert not moved, "the package took the program's streams"
 run = Path(sys.argv[1])
 config = TrainingConfig(variant=get_variant("SR-EDRB1,width=2"), data_dir="")
-trainer = make_trainer(config)
+trainer = Trainer(config)
 np.savez(run / "before.npz", *trainer.net.get_weights())
 images = np.random.default_rng(0).random([2, 1, 16, 16, 3], np.float32)
-trainer.fit(tf.data.Dataset.from_tensors((*images,)), epochs=1, verbose=0)
+trainer.make_step()(*images)
 np.savez(run / "after.npz", *trainer.net.get_weights())
-Checkpoints(checkpoint_folder(run), saved(trainer), 1).save(1)
+Checkpoints(checkpoint_folder(run), trainer.checkpointed(), 1).save(1)
 write_config(run, config.variant, training={"max_steps": 1})
 """
 
@@ -73,14 +71,13 @@ def test_a_checkpoint_of_2_15_is_trained_further(tmp_path):
     config = TrainingConfig(
         **{**training, "variant": Variant.from_dict(training["variant"]), "data_dir": ""}
     )
-    trainer = make_trainer(config)
+    trainer = Trainer(config)
     folder = checkpoint_folder(tmp_path / "run")
-    assert Checkpoints(folder, saved(trainer), 1).restore() == 2
+    assert Checkpoints(folder, trainer.checkpointed(), 1).restore() == 2
     before = trainer.net.get_weights()
     assert int(trainer.step.numpy()) == int(trainer.optimizer.iterations.numpy()) == 2
     images = np.random.default_rng(0).random([2, 1, 16, 16, 3], np.float32)
-    batch = tf.data.Dataset.from_tensors((*images,)).repeat()
-    trainer.fit(batch, epochs=1, steps_per_epoch=1, verbose=0)
+    trainer.make_step()(*images)
     assert int(trainer.step.numpy()) == 3
     changes = [np.abs(a - b).max() for a, b in zip(before, trainer.net.get_weights())]
     assert 0 < max(changes) < 1e-3  # Adam's slots came along: no first step of a new optimizer
