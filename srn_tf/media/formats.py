@@ -164,10 +164,8 @@ def decode_jpeg(content: bytes, colours: str) -> np.ndarray:
     Raises:
       InputError: the data are damaged, in a way that a decoder can notice.
     """
-    try:
-        import simplejpeg
-    except ModuleNotFoundError:  # FALLBACK
-        return np.asarray(PIL.Image.open(io.BytesIO(content)))
+    import simplejpeg  # no other format needs it
+
     try:
         image = simplejpeg.decode_jpeg(content, colours, strict=True)
     except ValueError as error:

@@ -177,7 +177,12 @@ def _decode(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> np.ndarray:
         tables = page.jpegtables[:-2] if page.jpegtables else b"\xff\xd8"
         for at, length in parts:
             file.seek(at)
-            decode_jpeg(tables + file.read(length)[2:], "GRAY")
+            try:
+                decode_jpeg(tables + file.read(length)[2:], "GRAY")
+            except InputError:
+                raise
+            except ValueError:
+                break  # of four channels, or without loss: these are decoded below alone
     # [planes, 1, H, W, samples]: either of the first and the last is 1.
     planes = page.asarray(squeeze=False)[:, 0]
     image = np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]
