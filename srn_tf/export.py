@@ -36,6 +36,14 @@ FORMAT = define(
     group=_OUTPUT,
     choices=tuple(FORMATS),
 )
+PRECISION = define(
+    "precision",
+    str,
+    "float32",
+    "In which the exported network computes; bfloat16 is for processors and GPUs that have it.",
+    group=_OUTPUT,
+    choices=("float32", "bfloat16"),
+)
 OVERWRITE = define(
     "overwrite", bool, False, "Replace an earlier export in --output.", group=_OUTPUT
 )
@@ -47,7 +55,12 @@ def main() -> None:
     from srn_tf.exporting.folder import SIZES, export
 
     difference = export(
-        RUN_DIR.value, OUTPUT.value, FORMAT.value, CHECKPOINT.value, OVERWRITE.value
+        RUN_DIR.value,
+        OUTPUT.value,
+        FORMAT.value,
+        CHECKPOINT.value,
+        OVERWRITE.value,
+        PRECISION.value,
     )
     sizes = " and ".join(f"{width}x{height}" for height, width in SIZES)
     print(f"{OUTPUT.value}: at most {difference} gray levels from the Keras model ({sizes})")

@@ -16,12 +16,14 @@ from srn_tf.common.files import write_json, write_text, written_beside
 from srn_tf.common.folders import locked
 from srn_tf.exporting import graph
 from srn_tf.exporting.formats import FORMATS, readme
-from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference.graph import deblur, in_precision
+from srn_tf.inference.tiling import as_dtype
 from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 
 SIZES = ((64, 48), (37, 53))  # heights and widths for the comparison with Keras
-_TOLERANCE = 1  # gray levels: float rounding may lift a value over the border between two
+# In gray levels: float rounding may lift a value over the border between two; bfloat16 has 8 bits.
+_TOLERANCE = {"float32": 1, "bfloat16": 16}
 
 
 def export(
@@ -30,6 +32,7 @@ def export(
     kind: str = "saved_model",
     checkpoint: str = "latest",
     overwrite: bool = False,
+    precision: str = "float32",
 ) -> int:
     """Exports the network of a run folder and checks the result.
 
@@ -39,6 +42,7 @@ def export(
       kind: a key of `FORMATS`.
       checkpoint: "latest" or "best".
       overwrite: replace `output` when it is an earlier export.
+      precision: in which it computes: "float32", or "bfloat16" for a SavedModel.
 
     Returns:
       The largest difference from the Keras model that was seen, in gray levels.
@@ -47,9 +51,11 @@ def export(
       InputError: no run folder, `output` exists or is in use, or packages are missing for this
         format.
       RunError: the disk is full, or the result differs from the Keras model by more than one gray
-        level; nothing is left behind.
+        level (16 in bfloat16); nothing is left behind.
     """
     output = Path(output)
+    if precision != "float32" and kind != "saved_model":
+        raise InputError(f"{kind} computes in float32: take --format=saved_model for {precision}")
     config = read_config(run_dir)
     with locked(output, beside=True):
         if output.exists() and not overwrite:
@@ -59,12 +65,12 @@ def export(
         model = load_model(run_dir, checkpoint)
         with written_beside(output) as temporary:
             temporary.mkdir()
-            client = _written(kind, model, temporary, output)
+            client = _written(kind, in_precision(model, precision), temporary, output)
             text = readme(kind, model.variant.name, checkpoint, model.restored_step)
             write_text(temporary / "README.md", text)
             write_json(temporary / CONFIG, config)
-            difference = _largest_difference(client, Deblurrer(model, precision="float32"))
-            if difference > _TOLERANCE:
+            difference = _largest_difference(client, model)
+            if difference > _TOLERANCE[precision]:
                 raise RunError(
                     f"the exported model differs from the Keras model by {difference} gray levels;"
                     f" {output} is not written"
@@ -91,12 +97,14 @@ def _is_export(folder: Path) -> bool:
     return bool(names & models) and ours <= names <= models | ours | further
 
 
-def _largest_difference(client: graph.Client, deblurrer: Deblurrer) -> int:
+def _largest_difference(client: graph.Client, model: ScaleRecurrentNet) -> int:
+    """In gray levels, from the Keras model itself, in images of some sizes."""
     generator = np.random.default_rng(0)
     largest = 0
     for height, width in SIZES:
-        image = generator.integers(0, 256, (height, width, 3), np.uint8)
-        (exported,) = client(image[None])
-        difference = np.abs(exported.astype(int) - deblurrer(image))
-        largest = max(largest, int(difference.max()))
+        images = generator.integers(0, 256, (1, height, width, 3), np.uint8)
+        floats = tf.constant(as_dtype(images, np.float32))
+        expected = deblur(floats, model.variant, lambda padded: model(padded)[0])
+        difference = client(images).astype(int) - as_dtype(expected.numpy(), np.uint8)
+        largest = max(largest, int(np.abs(difference).max()))
     return largest

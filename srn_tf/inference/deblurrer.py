@@ -15,12 +15,11 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError, OutOfMemory, RunError
 from srn_tf.common.folders import tensorflow_path
-from srn_tf.common.keras import keras
-from srn_tf.inference.graph import deblur, freeze, trace_deblurring
+from srn_tf.inference.graph import deblur, freeze, in_precision, trace_deblurring
 from srn_tf.inference.hardware import PRECISIONS, available_memory, choose_precision
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
 from srn_tf.media.images import read_image
-from srn_tf.network.model import ScaleRecurrentNet, build_model
+from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.network.variants import Variant
 from srn_tf.weights.run_folder import load_model
 from srn_tf.weights.starter import load_starter
@@ -73,9 +72,8 @@ class Deblurrer:
             raise InputError(f"halo must be positive or 0: {halo}")
         if precision not in PRECISIONS:
             raise InputError(f"precision must be one of {', '.join(PRECISIONS)}: {precision!r}")
-        self._source = self._model = model or load_starter()
-        if choose_precision(precision) == "bfloat16":
-            self._model = _in_bfloat16(self._source)
+        self._source = model or load_starter()
+        self._model = in_precision(self._source, choose_precision(precision))
         self._tile, self._on_progress = tile, on_progress
         self._tiled = TiledNetwork(self._model, halo, show_progress, on_progress)
 
@@ -217,18 +215,6 @@ def _as_array(image: np.ndarray | PIL.Image.Image | str | os.PathLike) -> np.nda
             + (f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(image))
         )
     return image
-
-
-def _in_bfloat16(model: ScaleRecurrentNet) -> ScaleRecurrentNet:
-    """The same network, which computes in bfloat16 (its last convolution in float32)."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        low = build_model(model.variant)
-    finally:
-        keras.mixed_precision.set_global_policy(before)
-    low.set_weights(model.get_weights())
-    return low
 
 
 def bytes_per_pixel(variant: Variant) -> int:

@@ -9,7 +9,8 @@ import tensorflow as tf
 # Private by its name, and yet where TensorFlow documents it; tf2onnx and others import it so.
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from srn_tf.network.model import ScaleRecurrentNet
+from srn_tf.common.keras import keras
+from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
 
 
@@ -33,6 +34,23 @@ def trace_deblurring(model: ScaleRecurrentNet) -> tf.types.experimental.Concrete
         lambda images: deblur(images, model.variant, lambda padded: model(padded)[0]),
         tf.TensorSpec([None, None, None, 3], tf.float32, "image"),
     )
+
+
+def in_precision(model: ScaleRecurrentNet, precision: str) -> ScaleRecurrentNet:
+    """A network with the same weights that computes in "bfloat16", or `model` for "float32".
+
+    Weights, images and the last convolution stay float32.
+    """
+    if precision == "float32":
+        return model
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(f"mixed_{precision}")
+    try:
+        twin = build_model(model.variant)
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 def deblur(

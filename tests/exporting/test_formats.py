@@ -139,6 +139,12 @@ def test_only_an_earlier_export_is_replaced_and_only_when_asked(run_dir, tmp_pat
         assert (other / FORMATS["onnx"].file).exists()
 
 
+def test_bfloat16_is_for_saved_models(run_dir, tmp_path):
+    assert 0 < export(run_dir, tmp_path / "exported", precision="bfloat16") <= 8
+    with pytest.raises(InputError, match="onnx computes in float32: take --format=saved_model"):
+        export(run_dir, tmp_path / "onnx", "onnx", precision="bfloat16")
+
+
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):
     monkeypatch.setattr(graph.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install -e '\.\[export\]'"):
