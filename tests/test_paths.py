@@ -19,7 +19,7 @@ from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.weights.run_folder import checkpoint_steps
 
 
-@pytest.mark.parametrize("name", ["SRN [try 2] *?{}%d ä\n", "n" * 200])
+@pytest.mark.parametrize("name", ["SRN [try 2] *?{}%d ä\n", "n" * 200, "\udcff"])
 def test_all_that_tensorflow_opens_may_lie_in_a_folder_of_any_name(tmp_path, name):
     data, run_dir, exported = (tmp_path / f"{kind}{name}" for kind in ("data", "run", "model"))
     write_pairs(data, [(16, 16)] * 2)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import read_text, write_text
+from srn_tf.common.folders import tensorflow_path
 from srn_tf.common.progress import Progress, duration, say
 
 Row = dict[str, float]
@@ -55,7 +56,7 @@ class TrainingLog:
         table.writeheader()
         table.writerows(rows)
         write_text(self.table, text.getvalue())
-        self.writer = tf.summary.create_file_writer(str(run_dir / "logs"))
+        self.writer = tf.summary.create_file_writer(tensorflow_path(run_dir / "logs"))
         # No lines where there is no terminal: the log lines tell the same.
         self.bar = Progress("training", total_steps, "step", initial=start_step, lines=False)
         self.logged_step = start_step

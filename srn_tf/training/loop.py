@@ -18,7 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError, Stopped
-from srn_tf.common.folders import locked
+from srn_tf.common.folders import locked, tensorflow_path
 from srn_tf.data import TrainingBatches, input_error
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import (
@@ -101,7 +101,7 @@ def run_steps(run: Run, on_log: Callable[[Row], None] | None = None) -> str:
         validation.try_one_image()
         for step in range(start + 1, total + 1):
             if options.profile and run.is_chief and step == profiled[0]:
-                tf.profiler.experimental.start(str(run.folder / "logs"))
+                tf.profiler.experimental.start(tensorflow_path(run.folder / "logs"))
             began = time.perf_counter()
             element = next(elements)
             waited = time.perf_counter() - began
