@@ -80,10 +80,14 @@ def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> l
 
 
 def _prepare_streams() -> None:
-    for name in ("stdout", "stderr"):
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: no file that is opened later may take its number
+            os.open(os.devnull, os.O_RDWR)
         stream = getattr(sys, name)
-        if stream is None:  # closed; no file that is opened later may take its number
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        if stream is None and number:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
         elif hasattr(stream, "reconfigure"):
             # File names may hold bytes that are not text: print them escaped.
             stream.reconfigure(errors="backslashreplace")

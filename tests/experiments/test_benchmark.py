@@ -40,6 +40,34 @@ def test_table_has_a_row_for_every_source():
     assert ["100", "185"] in demand  # 100 TFLOP/s over three times 179.7 GFLOP
 
 
+@pytest.mark.robust
+def test_engines_run_the_same_network(tmp_path):
+    options = ("--variant=SR-EDRB1,width=2", "--side=32", "--runs=1")
+    result = _python("-m", "experiments.benchmark", "inference", *options)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0].strip() for row in rows][:3] == [
+        "Engine",
+        "srn_tf, float32",
+        "the same with variables",
+    ]
+    assert min(float(row[2]) for row in rows[1:]) == 1
+    for name in ("bfloat16", "ONNX Runtime", "OpenVINO"):  # measured or said to be absent
+        assert name in result.stdout
+
+
+@pytest.mark.robust
+def test_time_and_memory_are_drawn_by_size(tmp_path):
+    options = ("--variant=SS,width=2,blocks=1", "--largest=1", "--runs=1")
+    output = tmp_path / "scaling.png"
+    result = _python("-m", "experiments.benchmark", "scaling", *options, f"--output={output}")
+    assert result.returncode == 0, result.stderr
+    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines() if line.startswith("| ")]
+    assert [float(row[0]) for row in rows[1:]] == pytest.approx([0.25, 1.0], rel=0.03)
+    assert all(float(cell) > 0 for row in rows[1:] for cell in row)
+    assert output.read_bytes().startswith(b"\x89PNG")
+
+
 _COMMAND = "from srn_tf.common.cli import run; run(print, choices=('data', 'model'))"
 
 
