@@ -26,7 +26,7 @@ LINE_TESTS := tests/network tests/training/test_step.py tests/exporting tests/da
 
 .DEFAULT_GOAL := help
 .PHONY: help install train ablation starter demo-data benchmark \
-	test test-line test-oldest test-robust fuzz test-gpu test-web package clean
+	test test-line test-oldest test-robust fuzz test-docs test-gpu test-web package clean
 
 help: ## list targets and variables
 	@echo "Targets (each works on a fresh clone):"
@@ -56,18 +56,21 @@ benchmark: $(VENV)/.base ## measure the speed of the data pipeline and of traini
 test: $(VENV)/.test ## lint and run the tests (under 6 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m pytest -m "not (robust or fuzz or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
+	$(PYTHON) -m pytest -m "not (robust or fuzz or docs or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-line: $(VENV)/.test ## the tests that another line of TensorFlow might break (minutes)
 	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile $(LINE_TESTS) $(ARGS)
 
 test-oldest: ## the media tests with the lowest versions that setup.cfg allows (minutes)
 	$(MAKE) VENV=.venv-oldest PYTHONS="$(or $(PY),python3.9 python3.10 python3.11)" .venv-oldest/.oldest
-	.venv-oldest/bin/python -m pytest -m "not (robust or fuzz or web or gpu)" -n auto --maxprocesses=4 \
+	.venv-oldest/bin/python -m pytest -m "not (robust or fuzz or docs or web or gpu)" -n auto --maxprocesses=4 \
 		--dist=loadfile tests/common tests/media tests/inference $(ARGS)
 
 test-robust: $(VENV)/.test ## kill every command, fill its disk, run it twice at once (an hour)
 	$(PYTHON) -m pytest -m robust $(ARGS)
+
+test-docs: $(VENV)/.test ## run the commands, programs and notebooks of the documents (minutes)
+	$(PYTHON) -m pytest -m docs $(ARGS)
 
 test-web: $(VENV)/.test ## drop photographs on the page in a real browser (needs Chromium)
 	$(PYTHON) -m pytest -m web tests/serving $(ARGS)
