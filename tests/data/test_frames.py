@@ -119,7 +119,7 @@ def test_full_disk_is_refused(pairs, monkeypatch):
 def test_unreadable_image_leaves_no_cache(pairs):
     pairs[0].sharp.write_bytes(pairs[0].sharp.read_bytes()[:-40])
     for make in (lambda: DiskFrames(pairs, CROP), lambda: DeviceFrames(pairs, [None])):
-        with pytest.raises(InputError, match=r"sharp/000000\.png is unreadable or truncated"):
+        with pytest.raises(InputError, match=r"sharp/000000\.png is cut off"):
             make()
     assert _cache_files(pairs) == []
 

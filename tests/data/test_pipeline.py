@@ -216,7 +216,7 @@ def test_few_batches_are_decoded_ahead_of_a_training_that_pauses(pairs, monkeypa
             next(elements)
             drawn += 1
     time.sleep(0.5)
-    assert len(decoded) / 2 - drawn <= 8
+    assert len(decoded) / 2 - drawn <= 12  # buffers that double would hold 60
 
 
 @pytest.mark.parametrize("cache", ["none", "device"])
@@ -281,7 +281,7 @@ def _of_another_size(path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_truncate, "is unreadable or truncated"),
+        (_truncate, "is cut off"),
         (_with_alpha, "has an alpha channel"),
         (_with_16_bits, "has 16 bits"),
         (_of_another_size, "was replaced by an image of another size"),

@@ -279,7 +279,7 @@ def unequal_sizes(folder):
 def truncated(folder):
     for path in folder.glob("train/*/blur/*.png"):  # all: the order of the batches is random
         path.write_bytes(path.read_bytes()[:-400])
-    return "png is unreadable or truncated"
+    return "png is cut off"
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_broken_test_images_are_found_before_training(data, own_data, tmp_path):
     (blurred, *_) = sorted(own_data.glob("test/*/blur/*.png"))
     content = blurred.read_bytes()
     blurred.write_bytes(content[:-50])
-    with pytest.raises(InputError, match=f"{blurred.name} is unreadable or truncated"):
+    with pytest.raises(InputError, match=f"{blurred.name} is cut off"):
         train(config(own_data), RunOptions(max_steps=1), tmp_path / "run")
     blurred.unlink()
     with pytest.raises(InputError, match="has no blurred partner"):
@@ -388,7 +388,7 @@ def test_an_unreadable_training_image_loses_no_step(own_data, tmp_path, broken):
         whole = blurred.read_bytes()  # of which the header and the end stay: decoding fails
         blurred.write_bytes(whole[:60] + bytes(len(whole) - 72) + whole[-12:])
     run_dir = tmp_path / "run"
-    with pytest.raises(InputError, match="is unreadable or truncated"):
+    with pytest.raises(InputError, match="cannot be decoded"):
         train(config(own_data, batch_size=1), RunOptions(max_steps=20, log_every=1), run_dir)
     done = 1 if broken == 1 else 0  # with seed 0 the first is the second to be drawn
     assert run_dir.exists() == (done > 0)
