@@ -58,7 +58,7 @@ def deblur(
 ) -> tf.Tensor:
     """Gives `network` what it asks for, and its result the form of the images.
 
-    Images are padded to a multiple of 16 by repeating their last row and column, as the authors
+    Images are padded to a multiple of `variant.size_multiple` by repeating their last row and column, as the authors
     do; a one-channel network takes R, G and B as three images.
 
     Args:

@@ -142,7 +142,7 @@ def refuse_unwritable(path: str | os.PathLike, image: np.ndarray, metadata: Meta
     if kind is None:
         raise InputError(f"{path}: known formats are {', '.join(SUFFIXES)}")
     if image.dtype == np.uint16 and kind not in _DEEP_KINDS:
-        raise InputError(f"{path}: 16 bits need PNG or TIFF")
+        raise InputError(f"{path}: 16 bits need PNG, TIFF or HEIC")
     if max(image.shape) > _LONGEST_SIDE.get(kind, max(image.shape)):
         raise InputError(
             f"{path}: {suffix} holds at most {_LONGEST_SIDE[kind]} pixels a side: take PNG or TIFF"
