@@ -59,7 +59,8 @@ test: $(VENV)/.test ## lint and run the tests (under 6 minutes on 2 cores)
 	$(PYTHON) -m pytest -m "not (robust or fuzz or docs or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-line: $(VENV)/.test ## the tests that another line of TensorFlow might break (minutes)
-	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist=loadfile $(LINE_TESTS) $(ARGS)
+	$(PYTHON) -m pytest -m "not (robust or fuzz or docs or web or gpu)" -n auto --maxprocesses=4 \
+		--dist=loadfile $(LINE_TESTS) $(ARGS)
 
 test-oldest: ## the media tests with the lowest versions that setup.cfg allows (minutes)
 	$(MAKE) VENV=.venv-oldest PYTHONS="$(or $(PY),python3.9 python3.10 python3.11)" .venv-oldest/.oldest
