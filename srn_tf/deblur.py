@@ -71,8 +71,8 @@ TILE = define(
     "tile",
     int,
     None,
-    "Height and width in pixels of the tiles in which large images are computed. Default: as large "
-    "as fit into about 1 GB; images that fit whole are not cut.",
+    "Height and width in pixels of the tiles of large images. Default: as large as "
+    "fit into half of the free memory; images that fit whole are not cut.",
     group=_SIZE,
     least=1,
     most=2**20,

@@ -178,6 +178,9 @@ class _SavedModelDeblurrer(Deblurrer):
         self._graph = lambda image: function(image=image).values()
         self._on_progress = None
 
+    def refresh(self) -> None:
+        """Nothing to do: the weights of a SavedModel do not change."""
+
     def _tiles_to_try(self, height: int, width: int) -> Iterator[int | None]:
         yield None
 

@@ -58,8 +58,9 @@ def deblur(
 ) -> tf.Tensor:
     """Gives `network` what it asks for, and its result the form of the images.
 
-    Images are padded to a multiple of `variant.size_multiple` by repeating their last row and column, as the authors
-    do; a one-channel network takes R, G and B as three images.
+    Images are padded to multiples of `variant.size_multiple`, 16 for the paper's network, by
+    repeating their last row and column, as the authors do; a one-channel network takes R, G and B
+    as three images.
 
     Args:
       images: `[B, H, W, 3]`.
