@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from srn_tf.common.hardware import choose_precision
 from srn_tf.common.progress import progress
 from srn_tf.exporting.graph import write_onnx
 from srn_tf.inference.deblurrer import Deblurrer
 from srn_tf.inference.graph import trace_deblurring
-from srn_tf.inference.hardware import choose_precision
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import get_variant
 

@@ -8,5 +8,7 @@ start.py    starts TensorFlow quietly
 files.py    results appear whole or not at all
 folders.py  one process at a time, all files below, paths for TensorFlow
 progress.py a bar on a terminal, a few lines in a log file
+threads.py  the stages of a job at once
+hardware.py what the machine offers: memory, bfloat16
 keras.py    the one Keras of the package
 """

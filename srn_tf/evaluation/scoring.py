@@ -13,7 +13,6 @@ one folder. While the network computes, other threads read the next images, writ
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import json
 import os
@@ -21,10 +20,10 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -33,6 +32,7 @@ from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import read_text, remove, write_json
 from srn_tf.common.folders import joined_inside, locked
 from srn_tf.common.progress import progress
+from srn_tf.common.threads import ahead
 from srn_tf.evaluation import results
 from srn_tf.evaluation.predictions import find_predictions
 from srn_tf.evaluation.protocol import TestData, TestImage
@@ -43,7 +43,6 @@ from srn_tf.weights.starter import is_starter
 
 STATE, PREDICTIONS, _OLD_LOG = "evaluation.json", "predictions", "scores.jsonl"
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
-T, U = TypeVar("T"), TypeVar("U")
 
 
 class _Loaded(NamedTuple):
@@ -327,26 +326,9 @@ def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> It
 
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as scorer:
-        try:
-            loaded = _ahead(reader, read, data.images, 2)
-            rows = _ahead(scorer, scored, map(computed, loaded), threads)
-            yield from progress(rows, "evaluating", len(data.images))
-        finally:
-            for pool in (reader, scorer):
-                pool.shutdown(cancel_futures=True)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, function: Callable[[T], U], items: Iterable[T], ahead: int
-) -> Iterator[U]:
-    """`function(item)` for each item in order, while `pool` works at up to `ahead` later ones."""
-    waiting = collections.deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        loaded = ahead(reader, read, data.images, 2)
+        rows = ahead(scorer, scored, map(computed, loaded), threads)
+        yield from progress(rows, "evaluating", len(data.images))
 
 
 def device_name() -> str:

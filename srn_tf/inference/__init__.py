@@ -3,7 +3,6 @@
 deblurrer.py     `Deblurrer`: an image in, an image out
 graph.py         the network as one graph with constant weights
 tiling.py        the network scale by scale in tiles, exact, in bounded memory
-hardware.py      what the machine offers: memory, bfloat16
 image_files.py   image files and folders of them
 video_files.py   video files
 """

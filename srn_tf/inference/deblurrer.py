@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from srn_tf.common.errors import InputError, OutOfMemory, RunError
 from srn_tf.common.folders import tensorflow_path
+from srn_tf.common.hardware import PRECISIONS, available_memory, choose_precision
 from srn_tf.inference.graph import deblur, freeze, in_precision, trace_deblurring
-from srn_tf.inference.hardware import PRECISIONS, available_memory, choose_precision
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
 from srn_tf.media.images import read_image
 from srn_tf.network.model import ScaleRecurrentNet

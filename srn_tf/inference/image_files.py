@@ -24,7 +24,8 @@ from srn_tf.common.errors import InputError, RunError, named
 from srn_tf.common.files import check_regular
 from srn_tf.common.folders import files_below
 from srn_tf.common.progress import progress, say
-from srn_tf.inference.video_files import VideoOptions, ahead, deblur_video
+from srn_tf.common.threads import ahead
+from srn_tf.inference.video_files import VideoOptions, deblur_video
 from srn_tf.media import containers, images
 from srn_tf.media.containers import is_video, written_name
 from srn_tf.media.images import (
@@ -171,7 +172,7 @@ def deblur_files(
     pool = concurrent.futures.ThreadPoolExecutor
     with pool(1) as reading, pool(1) as writing:
         written = None
-        photographs = ahead(map(read, planned.jobs), reading, 1)
+        photographs = ahead(reading, read, planned.jobs, 1)
         for job, photograph in zip(progress(planned.jobs, "deblurring", unit="file"), photographs):
             if is_video(job.source):
                 work = functools.partial(

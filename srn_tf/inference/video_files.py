@@ -7,17 +7,16 @@ from the first frame.
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
 import dataclasses
 import itertools
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -25,6 +24,7 @@ import numpy as np
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import reason, written_beside
 from srn_tf.common.progress import Progress
+from srn_tf.common.threads import ahead
 from srn_tf.media.containers import CODECS, CONTAINERS
 from srn_tf.media.video_reading import MAX_MEGAPIXELS, Frame, Video
 from srn_tf.media.video_writing import VideoWriter, count_frames
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from srn_tf.inference.deblurrer import Deblurrer
 
 _AHEAD = 4  # frames that wait between two threads
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,17 +119,16 @@ def deblur_video(
 def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: VideoOptions) -> None:
     start, stop = options.frames or (0, sys.maxsize)
     total = min(video.expected, stop) - start
-    number, shift = start - 1, None
-    waiting: collections.deque[concurrent.futures.Future] = collections.deque()
+    contents = video.contents(start=start, with_others=options.frames is None)
     bar = Progress("deblurring", total if total > 0 else None, "frame")
-    thread = concurrent.futures.ThreadPoolExecutor
-    with bar, thread(1) as reading, thread(1) as writing:
-        contents = video.contents(start=start, with_others=options.frames is None)
-        for item in ahead(contents, reading, _AHEAD):
+
+    def deblurred(items: Iterable[Frame | object]) -> Iterator[Frame | object]:
+        number, shift = start - 1, None
+        for item in items:
             if isinstance(item, Frame):
                 number += 1
                 if number >= stop:
-                    break
+                    return
                 if shift is None:
                     shift = item.pts if start else 0
                 try:
@@ -141,24 +139,14 @@ def _run(deblurrer: Deblurrer, video: Video, writer: VideoWriter, options: Video
                     image = np.hstack([item.image, image])
                 item = Frame(image, item.pts - shift, item.duration)
                 bar.update()
-            waiting.append(writing.submit(writer.write, item))
-            if len(waiting) > _AHEAD:
-                waiting.popleft().result()
-        for future in waiting:
-            future.result()
+            yield item
+
+    with bar, ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as writing:
+        read = ahead(reading, lambda _: next(contents, None), itertools.repeat(None), _AHEAD)
+        read = itertools.takewhile(lambda item: item is not None, read)
+        for _ in ahead(writing, writer.write, deblurred(read), _AHEAD):
+            pass
         writing.submit(writer.close).result()
-
-
-def ahead(items: Iterator[T], thread: concurrent.futures.Executor, count: int) -> Iterator[T]:
-    """The same items, the next `count` of which are made by `thread` in the meantime."""
-    end = object()
-    pending = collections.deque(thread.submit(next, items, end) for _ in range(count))
-    while True:
-        item = pending.popleft().result()
-        if item is end:
-            return
-        pending.append(thread.submit(next, items, end))
-        yield item
 
 
 def _losses(video: Video, made_path: Path, options: VideoOptions) -> list[str]:

@@ -11,7 +11,7 @@ import sys
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.inference.hardware import choose_precision
+from srn_tf.common.hardware import choose_precision
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 
 # A worker that waits this long for the others gives up: longer than a slow step or a validation

@@ -10,10 +10,10 @@ import tensorflow as tf
 from networks import lively_model, write_run
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.hardware import available_memory
 from srn_tf.exporting.graph import write_saved_model
 from srn_tf.inference import deblurrer as module
 from srn_tf.inference.deblurrer import Deblurrer, bytes_per_pixel
-from srn_tf.inference.hardware import available_memory
 from srn_tf.inference.tiling import TiledNetwork
 from srn_tf.network.model import build_model
 
