@@ -1,7 +1,7 @@
 """Pairs of blurred and sharp images: found on disk, decoded on the host, cropped on the device.
 
     pairs.py      which files belong together
-    caches.py     the disk cache: its names, its place, what becomes of old ones
+    caches.py     the disk cache: its name, its place, its content
     order.py      which pair and which window is used when: a pure function of (seed, step)
     frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
     pipeline.py   the `tf.data` pipeline made of these, and one crop per batch

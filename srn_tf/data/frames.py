@@ -17,21 +17,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
+from srn_tf.common.hardware import available_memory
 from srn_tf.common.progress import progress
-from srn_tf.data.caches import (
-    CACHES,
-    gigabytes,
-    open_disk_cache,
-    pixel_offsets,
-    read_disk_cache,
-)
+from srn_tf.data.caches import gigabytes, open_disk_cache, pixel_offsets
 from srn_tf.data.pairs import Pair
 from srn_tf.media.images import read_rgb
 
@@ -78,7 +72,18 @@ class Place(NamedTuple):
     x: tf.Tensor | int
 
 
-class FileFrames:
+class _TravellingFrames:
+    """Frames of which pixels travel to the accelerator, uint8 `[B, 2, H, W, 3]` for a batch."""
+
+    def gather(self, places: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
+        """Pixels `[..., 3]` of `frames`; `places` `[B, ...]` count from each pair's first pixel."""
+        batch, two, height, width, _ = frames.shape
+        begins = np.arange(batch, dtype=np.int64) * (two * height * width)
+        places += begins.reshape([batch] + [1] * (places.shape.rank - 1))
+        return tf.gather(tf.cast(tf.reshape(frames, [-1, 3]), _GATHERED), places)
+
+
+class FileFrames(_TravellingFrames):
     """Decodes both files of a pair for every crop; smaller pairs are padded to the largest."""
 
     def __init__(self, pairs: Sequence[Pair]):
@@ -91,10 +96,6 @@ class FileFrames:
         frames.set_shape([2, *self._size, 3])
         return Place(0, *self._size, y, x), frames
 
-    def gather(self, places: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
-        """Pixels `[..., 3]` of what has travelled; `places` count within each pair of the batch."""
-        return _gather_from_batch(frames, places)
-
     def _read(self, index: int) -> np.ndarray:
         pair = read_pair(self._pairs[index])
         if pair.shape[1:3] == self._size:
@@ -104,40 +105,31 @@ class FileFrames:
         return frames
 
 
-class DiskFrames:
+class DiskFrames(_TravellingFrames):
     """Reads windows from a memory-mapped file, which is made first when it is not there yet.
 
     Args:
       pairs: of any sizes.
       crop_size: side of the windows in pixels.
       cache_dir: where the file is, see `srn_tf.data.caches`.
-      clean: remove other caches there.
 
     Raises:
       InputError: not enough free disk space, or an unreadable image.
     """
 
     def __init__(
-        self,
-        pairs: Sequence[Pair],
-        crop_size: int,
-        cache_dir: str | os.PathLike | None = None,
-        clean: bool = False,
+        self, pairs: Sequence[Pair], crop_size: int, cache_dir: str | os.PathLike | None = None
     ):
         self._pairs = pairs
         self._crop_size = crop_size
         self._offsets = pixel_offsets(pairs)
-        self._pixels = open_disk_cache(pairs, cache_dir, decoded, clean)
+        self._pixels = open_disk_cache(pairs, cache_dir, decoded)
 
     def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
         """The place, which is the beginning of what travels, and the windows alone."""
         windows = tf.numpy_function(self._windows, [index, y, x], tf.uint8, stateful=False)
         windows.set_shape([2, self._crop_size, self._crop_size, 3])
         return Place(0, self._crop_size, self._crop_size, 0, 0), windows
-
-    def gather(self, places: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
-        """Pixels `[..., 3]` of what has travelled; `places` count within each pair of the batch."""
-        return _gather_from_batch(windows, places)
 
     def _windows(self, index: int, y: int, x: int) -> np.ndarray:
         pair = self._pixels[self._offsets[index] : self._offsets[index + 1]]
@@ -172,17 +164,12 @@ class DeviceFrames:
         description = f"caching {gigabytes(3 * int(self._offsets[-1]))} on " + " and on ".join(
             buffer.device for buffer in self._buffers
         )
-        on_disk = read_disk_cache(pairs, cache_dir)
+        on_disk = open_disk_cache(pairs, cache_dir)
         if on_disk is None:
             frames = decoded(pairs, description)
         else:
-            parts = zip(self._offsets, self._offsets[1:])
-            frames = progress(
-                (on_disk[begin:end] for begin, end in parts),
-                f"{description} from the disk cache",
-                len(pairs),
-                "pair",
-            )
+            parts = np.split(on_disk, self._offsets[1:-1])
+            frames = progress(parts, f"{description} from the disk cache", unit="pair")
         for i, pair in enumerate(frames):
             for buffer in self._buffers:
                 # Not `buffer[a:b].assign()`, which reads the slice first; and from one thread, as
@@ -206,37 +193,10 @@ class DeviceFrames:
 
     def gather(self, places: tf.Tensor) -> tf.Tensor:
         """Pixels `[..., 3]` of the buffer that lies on the device of this replica."""
-        return tf.gather(self._local_buffer(), places)
-
-    def _local_buffer(self) -> tf.Variable:
-        if len(self._buffers) == 1:
-            return self._buffers[0]
-        (name,) = np.ravel(tf.distribute.get_replica_context().devices)  # [["GPU:0"]]
-        here = tf.DeviceSpec.from_string(str(name))
-        for buffer in self._buffers:
-            there = tf.DeviceSpec.from_string(buffer.device)
-            if (there.device_type, there.device_index) == (here.device_type, here.device_index):
-                return buffer
-        raise ValueError(f"no frames on {name}")
-
-
-def make_frames(
-    cache: str,
-    pairs: Sequence[Pair],
-    *,
-    crop_size: int,
-    devices: Sequence[str | None],
-    cache_dir: str | os.PathLike | None,
-    clean_cache: bool,
-) -> FileFrames | DiskFrames | DeviceFrames:
-    """The source of frames for one of `CACHES`."""
-    if cache == "none":
-        return FileFrames(pairs)
-    if cache == "disk":
-        return DiskFrames(pairs, crop_size, cache_dir, clean_cache)
-    if cache == "device":
-        return DeviceFrames(pairs, devices, cache_dir)
-    raise InputError(f"unknown cache {cache!r}; known are: {', '.join(CACHES)}")
+        # Every process numbers its replicas in the order of its devices.
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        buffer = self._buffers[int(tf.get_static_value(replica)) % len(self._buffers)]
+        return tf.gather(buffer, places)
 
 
 def decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
@@ -252,21 +212,13 @@ def decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
         raise input_error(error) or error from None
 
 
-def _gather_from_batch(frames: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Pixels of `[B, 2, H, W, 3]` at places `[B, ...]` that count from each pair's first pixel."""
-    batch, two, height, width, _ = frames.shape
-    begins = np.arange(batch, dtype=np.int64) * (two * height * width)
-    places += begins.reshape([batch] + [1] * (places.shape.rank - 1))
-    return tf.gather(tf.cast(tf.reshape(frames, [-1, 3]), _GATHERED), places)
-
-
 def _allocated(pixels: int, device: str | None) -> tf.Variable:
     """An uninitialised uint8 variable `[pixels, 3]`."""
     message = (
         f"the device cache needs {gigabytes(3 * pixels)} of memory on {device or 'the CPU'}, "
         "which are not free: use --cache=disk"
     )
-    if "GPU" not in (device or "").upper() and 3 * pixels > _free_host_memory():
+    if "GPU" not in (device or "").upper() and 3 * pixels > available_memory():
         raise InputError(message)
     # `Empty` takes an int32 shape, and filling with zeros fails beyond 2^31 elements on a GPU.
     block = 3 << 16
@@ -276,13 +228,3 @@ def _allocated(pixels: int, device: str | None) -> tf.Variable:
             return tf.Variable(tf.reshape(blocks, [-1, 3]), trainable=False)
     except tf.errors.ResourceExhaustedError:
         raise InputError(message) from None
-
-
-def _free_host_memory() -> int:
-    """Bytes that can be allocated without swapping; all memory where Linux does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fields = dict(line.split(":") for line in lines)
-    return int(fields["MemAvailable"].split()[0]) * 1024

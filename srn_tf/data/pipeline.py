@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError
-from srn_tf.data.frames import make_frames
+from srn_tf.data.caches import CACHES
+from srn_tf.data.frames import DeviceFrames, DiskFrames, FileFrames
 from srn_tf.data.order import sample_at, steps_per_epoch
 from srn_tf.data.pairs import Pair
 
@@ -47,7 +48,6 @@ class TrainingBatches:
       augment: turn each pair by a random flip and rotation by multiples of 90 degrees.
       cache: "none", "disk" or "device", see `srn_tf.data.frames`; the batches are the same.
       cache_dir: folder of the disk cache, see `srn_tf.data.caches`.
-      clean_cache: remove other disk caches from that folder.
       devices: what the replicas in this process compute on, names of TensorFlow devices; by
         default the first GPU, if there is one.
 
@@ -68,7 +68,6 @@ class TrainingBatches:
         augment: bool = False,
         cache: str = "none",
         cache_dir: str | os.PathLike | None = None,
-        clean_cache: bool = False,
         devices: Sequence[str | None] = (),
     ):
         steps_per_epoch(len(pairs), batch_size)  # raises if the batch is too large
@@ -77,14 +76,14 @@ class TrainingBatches:
         self._batch_size, self._crop_size, self._seed = batch_size, crop_size, seed
         self._channels, self._augment = channels, augment
         self._devices = list(devices) or [_first_gpu()]
-        self._frames = make_frames(
-            cache,
-            pairs,
-            crop_size=crop_size,
-            devices=self._devices,
-            cache_dir=cache_dir,
-            clean_cache=clean_cache,
-        )
+        if cache == "none":
+            self._frames = FileFrames(pairs)
+        elif cache == "disk":
+            self._frames = DiskFrames(pairs, crop_size, cache_dir)
+        elif cache == "device":
+            self._frames = DeviceFrames(pairs, self._devices, cache_dir)
+        else:
+            raise InputError(f"unknown cache {cache!r}; known are: {', '.join(CACHES)}")
 
     def dataset(
         self, start_step: int = 0, context: tf.distribute.InputContext | None = None

@@ -308,9 +308,6 @@ class RunOptions:
         "Folder of the disk cache; by default .srn_cache beside the images.",
         group=_MACHINE,
     )
-    clean_cache: bool = option(
-        bool, False, "Remove the other caches from the folder of the disk cache.", group=_MACHINE
-    )
     strategy: str = option(
         str,
         "auto",

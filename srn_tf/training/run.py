@@ -105,7 +105,6 @@ class Run:
             augment=config.augment,
             cache=options.cache,
             cache_dir=options.cache_dir,
-            clean_cache=options.clean_cache,
             devices=self.strategy.extended.worker_devices if replicas > 1 else (),
         )
 
