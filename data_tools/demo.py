@@ -7,51 +7,51 @@ The photographs come with scikit-image, nothing is downloaded; training and test
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, number, one_of
 
-WHAT, IMAGES = "What to make", "Images"
-OUTPUT = define("output", Path, None, "Folder to make.", group=WHAT, required=True)
-OVERWRITE = define(
-    "overwrite", bool, False, "Replace a folder that holds anything else.", group=WHAT
-)
-OPTIONS = (
-    define(
-        "camera",
-        str,
-        "pan",
-        "pan sweeps straight and nearly level, which a short training learns to undo; shake moves "
-        "as a hand does.",
-        group=WHAT,
-        choices=("pan", "shake"),
-    ),
-    define(
-        "seed",
-        int,
-        0,
-        "Seed of all random choices; the same seed, the same bytes.",
-        group=WHAT,
-        least=0,
-        below=2**32,
-    ),
-    define("train_pairs", int, 240, "Number of training pairs.", group=WHAT, least=1, most=10**6),
-    define("test_pairs", int, 9, "Number of test pairs.", group=WHAT, least=1, most=10**6),
-    define("height", int, 256, "Height in pixels.", group=IMAGES, least=16, most=2**13),
-    define("width", int, 320, "Width in pixels.", group=IMAGES, least=16, most=2**13),
-)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made.
+
+    What to make:
+      output: Folder to make.
+      overwrite: Replace a folder that holds anything else.
+      camera: pan sweeps straight and nearly level, which a short training learns to undo; shake
+        moves as a hand does.
+      seed: Seed of all random choices; the same seed, the same bytes.
+      train_pairs: Number of training pairs.
+      test_pairs: Number of test pairs.
+
+    Images:
+      height: Height in pixels.
+      width: Width in pixels.
+    """
+
+    output: PathText
+    overwrite: bool = False
+    camera: str = one_of(("pan", "shake"), "pan")
+    seed: int = number(0, least=0, below=2**32)
+    train_pairs: int = number(240, least=1)
+    test_pairs: int = number(9, least=1)
+    height: int = number(256, least=16, most=2**13)
+    width: int = number(320, least=16, most=2**13)
 
 
 def main() -> None:
     """Makes the demo data as the flags say."""
     from data_tools.scenes import make_demo
 
-    options = {flag.name: flag.value for flag in OPTIONS}
-    made = make_demo(OUTPUT.value, overwrite=OVERWRITE.value, **options)
-    say = "demo data written to {}" if made else "{} already holds this demo data"
-    print(say.format(OUTPUT.value))
+    values = dataclasses.asdict(read_flags(Flags))
+    output = values.pop("output")
+    made = make_demo(output, **values)
+    print(f"demo data written to {output}" if made else f"{output} already holds this demo data")
 
 
 if __name__ == "__main__":
+    define_flags(Flags)
     run(main)

@@ -9,13 +9,25 @@ averaged frames. Every file is decoded, so the check takes a few minutes.
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 
 from absl import flags
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
+from srn_tf.common.options import PathText
 from srn_tf.evaluation.checking import check
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is checked.
+
+    Input:
+      data_dir: Unpacked folder of GOPRO_Large.
+    """
+
+    data_dir: PathText
 
 
 def main() -> None:
@@ -24,5 +36,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    define("data_dir", Path, None, "Unpacked folder of GOPRO_Large.", group="Input", required=True)
+    define_flags(Flags)
     run(main)

@@ -16,6 +16,7 @@ two scenes that look alike at that size and slow dissolves are not seen.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import itertools
 import json
 import os
@@ -27,13 +28,14 @@ import cv2
 import numpy as np
 from absl import flags
 
-from data_tools.recordings import LOWEST_FPS, check_fps, find_recordings, frames_of
+from data_tools.recordings import check_fps, find_recordings, frames_of
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.common.files import read_text, reading, write_json
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
 from srn_tf.common.folders import joined_inside, locked
+from srn_tf.common.options import PathText, number, one_of
 
 LONGEST_WINDOW = 999
 
@@ -115,12 +117,12 @@ def cut_into_windows(
     many as the next of `lengths` says. What is left over at the end of a shot is dropped.
     """
     shot, window, length = 0, [], next(lengths)
-    for number, (frame, is_cut) in enumerate(_with_cuts(frames), start=1):
+    for last, (frame, is_cut) in enumerate(_with_cuts(frames), start=1):
         if is_cut:
             shot, window = shot + 1, []
         window.append(frame)
         if len(window) == length:
-            yield shot, number - length // 2, window
+            yield shot, last - length // 2, window
             window, length = [], next(lengths)
 
 
@@ -181,53 +183,33 @@ def main() -> None:
     print(f"{written} pairs written to {values.output}/{values.split}, {kept} were there already")
 
 
-def _define_flags() -> None:
-    files, pairs = "Files", "Pairs"
-    define(
-        "input",
-        Path,
-        None,
-        "Video, folder of frames, or folder of videos or of folders of frames.",
-        group=files,
-        required=True,
-    )
-    define("output", Path, None, "Folder of the data set to make.", group=files, required=True)
-    define(
-        "split",
-        str,
-        "train",
-        "Subfolder that gets the pairs.",
-        group=files,
-        choices=("train", "test"),
-    )
-    define(
-        "window",
-        str,
-        "7-13",
-        "Number of frames averaged: an odd number, or a range from which an odd number is drawn "
-        "for every pair.",
-        group=pairs,
-    )
-    define("seed", int, 0, "Seed of these draws.", group=pairs, least=0, below=2**32)
-    define(
-        "fps",
-        float,
-        None,
-        "Frames per second of the recording. Required for frames; the default for a video is what "
-        "its file says.",
-        group=pairs,
-        above=0,
-        most=1e6,
-    )
-    define(
-        "allow_low_fps",
-        bool,
-        False,
-        f"Accept less than {LOWEST_FPS} frames per second.",
-        group=pairs,
-    )
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made of what.
+
+    Files:
+      input: Video, folder of frames, or folder of videos or of folders of frames.
+      output: Folder of the data set to make.
+      split: Subfolder that gets the pairs.
+
+    Pairs:
+      window: Number of frames averaged: an odd number, or a range from which an odd number is drawn
+        for every pair.
+      seed: Seed of these draws.
+      fps: Frames per second of the recording. Required for frames; the default for a video is what
+        its file says.
+      allow_low_fps: Accept less than 120 frames per second.
+    """
+
+    input: PathText
+    output: PathText
+    split: str = one_of(("train", "test"), "train")
+    window: str = "7-13"
+    seed: int = number(0, least=0, below=2**32)
+    fps: float | None = number(None, above=0, most=1e6)
+    allow_low_fps: bool = False
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags(Flags)
     run(main)

@@ -16,6 +16,7 @@ the work, give each machine its --variants, copy the OUTPUT folders together and
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,8 @@ from experiments import runs
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
+from srn_tf.common.options import PathText
 from srn_tf.network.variants import TABLE1, Variant, get_variant, slug
 
 BASE, NOT_RUN = "SR-EDRB3", "not run"
@@ -194,21 +196,22 @@ def _plot(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def define_flags() -> None:
-    """Defines the flags of this experiment."""
-    group = "Table 1"
-    define("output", Path, "results/ablation", "Folder of the table and of the runs.", group=group)
-    define(
-        "variants",
-        list,
-        None,
-        "Networks to train, with commas between, e.g. SS,wo-R. Default: all ten.",
-        group=group,
-    )
-    define("report_only", bool, False, "Train nothing, make the table.", group=group)
-    runs.define_training_flags()
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made, beside the flags of training.
+
+    Table 1:
+      output: Folder of the table and of the runs.
+      variants: Networks to train, with commas between, e.g. SS,wo-R. Default: all ten.
+      report_only: Train nothing, make the table.
+    """
+
+    output: PathText = "results/ablation"
+    variants: list[str] | None = None
+    report_only: bool = False
 
 
 if __name__ == "__main__":
-    define_flags()
+    define_flags(Flags)
+    runs.define_training_flags()
     run(main)

@@ -16,92 +16,67 @@ a training step of SR-EDRB3 (batch 2, crops of 128) waits for its batch.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, number
 
-_NETWORK, _DATA, _LENGTH = "Network", "Data", "Length"
-VARIANT = define(
-    "variant", str, "SR-EDRB3", "Network of `inference` and `scaling`.", group=_NETWORK
-)
-SIDE = define(
-    "side",
-    int,
-    256,
-    "Height and width of the image of `inference` in pixels.",
-    group=_NETWORK,
-    least=1,
-    most=2**13,
-)
-LARGEST = define(
-    "largest",
-    float,
-    24.0,
-    "Largest image of `scaling` in megapixels.",
-    group=_NETWORK,
-    above=0,
-    most=400,
-)
-OUTPUT = define("output", Path, "scaling.png", "Picture of `scaling`.", group=_NETWORK)
-PAIRS = define("pairs", int, 50, "Number of 1280x720 PNG pairs.", group=_DATA, least=1, most=10**5)
-BATCH_SIZE = define(
-    "batch_size",
-    int,
-    None,
-    "Pairs per batch. Default: 16; for `training`, where float16 is slow on CPUs, 2.",
-    group=_DATA,
-    least=1,
-    most=2**16,
-)
-CROP_SIZE = define(
-    "crop_size",
-    int,
-    None,
-    "Side of the crops in pixels. Default: 256; for `training` 32.",
-    group=_DATA,
-    least=16,
-    most=720,
-)
-RUNS = define(
-    "runs",
-    int,
-    5,
-    "Runs of whatever is compared, of which the median counts.",
-    group=_LENGTH,
-    least=1,
-    most=10**4,
-)
-SECONDS = define("seconds", float, 3.0, "Least length of a run.", group=_LENGTH, above=0, most=3600)
-STEPS = define(
-    "steps",
-    int,
-    5,
-    "Training steps of a run, of which the first is left out.",
-    group=_LENGTH,
-    least=2,
-    most=10**6,
-)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """How much is measured.
+
+    Network:
+      variant: Network of `inference` and `scaling`.
+      side: Height and width of the image of `inference` in pixels.
+      largest: Largest image of `scaling` in megapixels.
+      output: Picture of `scaling`.
+
+    Data:
+      pairs: Number of 1280x720 PNG pairs.
+      batch_size: Pairs per batch. Default: 16; for `training`, where float16 is slow on CPUs, 2.
+      crop_size: Side of the crops in pixels. Default: 256; for `training` 32.
+
+    Length:
+      runs: Runs of whatever is compared, of which the median counts.
+      seconds: Least length of a run.
+      steps: Training steps of a run, of which the first is left out.
+    """
+
+    variant: str = "SR-EDRB3"
+    side: int = number(256, least=1, most=2**13)
+    largest: float = number(24.0, above=0, most=400)
+    output: PathText = "scaling.png"
+    pairs: int = number(50, least=1)
+    batch_size: int | None = number(None, least=1, most=2**16)
+    crop_size: int | None = number(None, least=16, most=720)
+    runs: int = number(5, least=1)
+    seconds: float = number(3.0, above=0, most=3600)
+    steps: int = number(5, least=2)
 
 
 def main(what: str) -> None:
     """Runs the benchmark of that name."""
     from experiments import inference_speed, speed
 
+    flags = read_flags(Flags)
     if what == "inference":
-        inference_speed.benchmark_inference(VARIANT.value, SIDE.value, RUNS.value)
+        inference_speed.benchmark_inference(flags.variant, flags.side, flags.runs)
     elif what == "scaling":
-        output = Path(OUTPUT.value)
-        inference_speed.benchmark_scaling(VARIANT.value, LARGEST.value, RUNS.value, output)
+        output = Path(flags.output)
+        inference_speed.benchmark_scaling(flags.variant, flags.largest, flags.runs, output)
     elif what == "data":
-        batch_size, crop_size = BATCH_SIZE.value or 16, CROP_SIZE.value or 256
+        batch_size, crop_size = flags.batch_size or 16, flags.crop_size or 256
         speed.benchmark_data(
-            PAIRS.value, batch_size, crop_size, RUNS.value, SECONDS.value, STEPS.value
+            flags.pairs, batch_size, crop_size, flags.runs, flags.seconds, flags.steps
         )
     else:
-        batch_size, crop_size = BATCH_SIZE.value or 2, CROP_SIZE.value or 32
-        speed.benchmark_training(batch_size, crop_size, RUNS.value, STEPS.value)
+        batch_size, crop_size = flags.batch_size or 2, flags.crop_size or 32
+        speed.benchmark_training(batch_size, crop_size, flags.runs, flags.steps)
 
 
 if __name__ == "__main__":
+    define_flags(Flags)
     run(main, choices=("inference", "scaling", "data", "training"))

@@ -27,7 +27,8 @@ from absl import flags
 from experiments import runs
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
+from srn_tf.common.options import PathText
 from srn_tf.network.variants import Variant, get_variant, slug
 from srn_tf.training.configuration import ADVERSARIAL_CROP, TrainingConfig
 
@@ -140,21 +141,22 @@ def write_table(rows: Sequence[Row], output: Path) -> str:
     return write_tables(output, "choices", HEADER, body, caption)
 
 
-def define_flags() -> None:
-    """Defines the flags of this experiment."""
-    group = "Choices"
-    runs.define_runs_flag(group)
-    define("output", Path, "results/choices", "Folder of the table.", group=group)
-    define(
-        "questions",
-        list,
-        None,
-        f"Which are asked, with commas between, of {', '.join(QUESTIONS)}. Default: all.",
-        group=group,
-    )
-    runs.define_training_flags()
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made, beside the flags of training.
+
+    Choices:
+      runs: Folder of the run folders, one for each network and recipe.
+      output: Folder of the table.
+      questions: Which are asked, with commas between, of cell, upsampling and loss. Default: all.
+    """
+
+    runs: PathText = "results/ablation/runs"
+    output: PathText = "results/choices"
+    questions: list[str] | None = None
 
 
 if __name__ == "__main__":
-    define_flags()
+    define_flags(Flags)
+    runs.define_training_flags()
     run(main)

@@ -18,6 +18,7 @@ those of run folders are read from where `srn_tf.evaluate` writes them by defaul
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from functools import partial
@@ -28,8 +29,9 @@ from absl import flags
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
 from srn_tf.common.folders import joined_inside
+from srn_tf.common.options import PathText, one_of
 from srn_tf.common.start import start_tensorflow
 from srn_tf.training.configuration import BLUR_SUBSETS
 
@@ -167,41 +169,37 @@ def _line(label: str, gopro: dict | None, kohler: dict | None) -> str:
     return f"{label}: {', '.join(parts)}."
 
 
-def define_flags() -> None:
-    """Defines the flags of this experiment."""
-    methods, data, output = "Methods (each may be repeated)", "Data", "Output"
-    define("run", tuple, [], "LABEL=RUN_DIR: a run folder, or RUN_DIR alone.", group=methods)
-    about = "LABEL=DIR: predictions for the test images of "
-    define("predictions", tuple, [], f"{about}--data_dir.", group=methods)
-    define("kohler_predictions", tuple, [], f"{about}--kohler_dir.", group=methods)
-    define(
-        "checkpoint",
-        str,
-        "latest",
-        "Which checkpoint of the run folders.",
-        group=methods,
-        choices=("latest", "best"),
-    )
-    define("data_dir", Path, None, "Folder (or list file) of image pairs, GoPro.", group=data)
-    define("kohler_dir", Path, None, "Folder of Koehler's benchmark.", group=data)
-    define(
-        "blur_subset",
-        str,
-        "blur",
-        "Which blurred images of GoPro.",
-        group=data,
-        choices=BLUR_SUBSETS,
-    )
-    define("output", Path, "results/comparison", "Folder to write.", group=output)
-    define(
-        "images",
-        list,
-        None,
-        "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
-        group=output,
-    )
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is compared.
+
+    Methods (each may be repeated):
+      run: LABEL=RUN_DIR: a run folder, or RUN_DIR alone.
+      predictions: LABEL=DIR: predictions for the test images of --data_dir.
+      kohler_predictions: LABEL=DIR: predictions for the test images of --kohler_dir.
+      checkpoint: Which checkpoint of the run folders.
+
+    Data:
+      data_dir: Folder (or list file) of image pairs, GoPro.
+      kohler_dir: Folder of Koehler's benchmark.
+      blur_subset: Which blurred images of GoPro.
+
+    Output:
+      output: Folder to write.
+      images: Test images to show, e.g. GOPR0384_11_00/000001. Default: three.
+    """
+
+    run: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
+    kohler_predictions: tuple[str, ...] = ()
+    checkpoint: str = one_of(("latest", "best"), "latest")
+    data_dir: PathText | None = None
+    kohler_dir: PathText | None = None
+    blur_subset: str = one_of(BLUR_SUBSETS, "blur")
+    output: PathText = "results/comparison"
+    images: list[str] | None = None
 
 
 if __name__ == "__main__":
-    define_flags()
+    define_flags(Flags)
     run(main)

@@ -17,6 +17,7 @@ Time: three minutes on two cores.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ import numpy as np
 from absl import flags
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
+from srn_tf.common.options import PathText
 from srn_tf.common.start import start_tensorflow
 
 STRENGTHS = {"a quarter of the shake": 0.25, "half of it": 0.5, "the whole": 1.0}
@@ -177,19 +179,21 @@ def _values(light: np.ndarray) -> np.ndarray:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _define_flags() -> None:
-    group = "Scores of the starter weights"
-    define("run_dir", Path, "starter", "Run folder with the weights.", group=group)
-    define(
-        "photographs",
-        list,
-        [],
-        "Folders of sharp photographs for the other camera. Default: the demonstration's.",
-        group=group,
-    )
-    define("output", Path, "results/model_card", "Folder to write.", group=group)
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is scored.
+
+    Scores of the starter weights:
+      run_dir: Run folder with the weights.
+      photographs: Folders of sharp photographs for the other camera. Default: the demonstration's.
+      output: Folder to write.
+    """
+
+    run_dir: PathText = "starter"
+    photographs: list[str] = ()
+    output: PathText = "results/model_card"
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags(Flags)
     run(main)

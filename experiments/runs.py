@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.flags import define, define_options, given
+from srn_tf.common.flags import define_flags, given
+from srn_tf.common.options import one_of
 from srn_tf.common.start import start_tensorflow
 from srn_tf.network.variants import Variant, get_variant
 from srn_tf.training.configuration import RunOptions, TrainingConfig
@@ -28,24 +29,22 @@ DEMO_STEPS = 150  # ten networks then take less than half an hour on two cores
 DEFAULTS = {"validation_images": 3, "validate_every": 0}
 
 
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is no part of a configuration.
+
+    Run:
+      preset: Values of the flags that are not given.
+    """
+
+    preset: str = one_of(PRESETS, "paper")
+
+
 def define_training_flags() -> None:
     """Defines the flags that are the same for all networks of an experiment."""
-    define_options(TrainingConfig, without=("variant", "init_from", "fork_from"))
-    define_options(RunOptions, without=("dry_run",), defaults=DEFAULTS)
-    define(
-        "preset",
-        str,
-        "paper",
-        "Values of the flags that are not given.",
-        group="Run",
-        choices=tuple(PRESETS),
-    )
-
-
-def define_runs_flag(group: str) -> None:
-    """Defines --runs, for experiments that use the networks of the ablation."""
-    about = "Folder of the run folders, one for each network and recipe."
-    define("runs", Path, "results/ablation/runs", about, group=group)
+    define_flags(TrainingConfig, ("variant", "init_from", "fork_from"), required=False)
+    define_flags(RunOptions, without=("dry_run",), defaults=DEFAULTS)
+    define_flags(Flags)
 
 
 def configure() -> tuple[TrainingConfig, RunOptions, TestData]:

@@ -24,7 +24,8 @@ from absl import flags
 
 from experiments import runs
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags
+from srn_tf.common.options import PathText
 from srn_tf.network.variants import get_variant, slug
 
 _THREE = get_variant("SR-EDRB3")
@@ -58,21 +59,22 @@ def main() -> None:
     print(f"{text}{output}/scales.png: written")
 
 
-def define_flags() -> None:
-    """Defines the flags of this experiment."""
-    group = "Fig. 4"
-    runs.define_runs_flag(group)
-    define("output", Path, "results/scales", "Folder of the picture and the table.", group=group)
-    define(
-        "images",
-        list,
-        None,
-        "Test images to show, e.g. GOPR0384_11_00/000001. Default: three.",
-        group=group,
-    )
-    runs.define_training_flags()
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made, beside the flags of training.
+
+    Fig. 4:
+      runs: Folder of the run folders, one for each network and recipe.
+      output: Folder of the picture and the table.
+      images: Test images to show, e.g. GOPR0384_11_00/000001. Default: three.
+    """
+
+    runs: PathText = "results/ablation/runs"
+    output: PathText = "results/scales"
+    images: list[str] | None = None
 
 
 if __name__ == "__main__":
-    define_flags()
+    define_flags(Flags)
+    runs.define_training_flags()
     run(main)

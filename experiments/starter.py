@@ -14,12 +14,13 @@ Time: 2.2 s a step on two cores with AVX2; see srn_tf/weights/MODEL_CARD.md for 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, number
 
-GROUP = "Starter weights"
 RECIPE = {
     "variant": "SR-EDRB3",
     "start": "identity",
@@ -34,15 +35,29 @@ RECIPE = {
     "checkpoint_every": 100,
     "validate_every": 0,
 }
-PHOTOGRAPHS = define(
-    "photographs", list, None, "Folders of sharp photographs.", group=GROUP, required=True
-)
-PAIRS = define("pairs", int, 8000, "Number of pairs rendered.", group=GROUP, least=1, most=10**6)
-SIZE = define("size", int, 224, "Side of the pairs in pixels.", group=GROUP, least=96, most=2**13)
-STEPS = define("steps", int, 20_000, "Training steps.", group=GROUP, least=1, most=10**9)
-INIT_FROM = define("init_from", Path, "starter", "Run folder to begin with.", group=GROUP)
-DATA_DIR = define("data_dir", Path, "data/starter", "Folder for the pairs.", group=GROUP)
-RUN_DIR = define("run_dir", Path, "runs/starter", "Run folder.", group=GROUP)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is made of what.
+
+    Starter weights:
+      photographs: Folders of sharp photographs.
+      pairs: Number of pairs rendered.
+      size: Side of the pairs in pixels.
+      steps: Training steps.
+      init_from: Run folder to begin with.
+      data_dir: Folder for the pairs.
+      run_dir: Run folder.
+    """
+
+    photographs: list[str]
+    pairs: int = number(8000, least=1)
+    size: int = number(224, least=96, most=2**13)
+    steps: int = number(20_000, least=1)
+    init_from: PathText = "starter"
+    data_dir: PathText = "data/starter"
+    run_dir: PathText = "runs/starter"
 
 
 def main() -> None:
@@ -52,12 +67,13 @@ def main() -> None:
     from srn_tf.weights.run_folder import load_model
     from srn_tf.weights.starter import save_starter
 
-    photographs = [Path(folder).expanduser() for folder in PHOTOGRAPHS.value]
-    make_starter(photographs, DATA_DIR.value, pairs=PAIRS.value, size=SIZE.value)
-    values = {**RECIPE, "data_dir": DATA_DIR.value, "decay_steps": STEPS.value}
-    if INIT_FROM.value:
-        values["init_from"] = INIT_FROM.value
-    config, options, run_dir = configured(values, run_dir=RUN_DIR.value)
+    flags = read_flags(Flags)
+    photographs = [Path(folder) for folder in flags.photographs]
+    make_starter(photographs, flags.data_dir, pairs=flags.pairs, size=flags.size)
+    values = {**RECIPE, "data_dir": flags.data_dir, "decay_steps": flags.steps}
+    if flags.init_from:
+        values["init_from"] = flags.init_from
+    config, options, run_dir = configured(values, run_dir=flags.run_dir)
     train(config, options, run_dir)
     model = load_model(run_dir)
     output = Path(run_dir) / "starter.npz"
@@ -66,4 +82,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    define_flags(Flags)
     run(main)

@@ -6,32 +6,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
-from pathlib import Path
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, one_of
 from srn_tf.common.start import start_tensorflow
 from srn_tf.network.variants import RELEASED
 
-CHECKPOINT = define(
-    "checkpoint",
-    Path,
-    None,
-    "Path of the TF 1 checkpoint without .index, e.g. deblur.model-523000, or its folder.",
-    group="Input",
-    required=True,
-)
-MODEL = define(
-    "model",
-    str,
-    None,
-    "Which of the released models the checkpoint holds.",
-    group="Input",
-    choices=tuple(variant.name for variant in RELEASED),
-    required=True,
-)
-RUN_DIR = define("run_dir", Path, None, "New run folder.", group="Output", required=True)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is imported.
+
+    Input:
+      checkpoint: Path of the TF 1 checkpoint without .index, e.g. deblur.model-523000, or its
+        folder.
+      model: Which of the released models the checkpoint holds.
+
+    Output:
+      run_dir: New run folder.
+    """
+
+    checkpoint: PathText
+    run_dir: PathText
+    model: str = one_of(variant.name for variant in RELEASED)
+
+
+define_flags(Flags)
 
 
 def main() -> None:
@@ -39,10 +42,11 @@ def main() -> None:
     start_tensorflow()
     from srn_tf.weights.released import convert
 
-    is_released = convert(CHECKPOINT.value, MODEL.value, RUN_DIR.value)
+    flags = read_flags(Flags)
+    is_released = convert(flags.checkpoint, flags.model, flags.run_dir)
     weights = "the released weights" if is_released else "another training of the same network"
-    print(f"{RUN_DIR.value}: imported {weights} ({MODEL.value})")
-    print(f"Try: python -m srn_tf.deblur --run_dir={RUN_DIR.value} --input=... --output=...")
+    print(f"{flags.run_dir}: imported {weights} ({flags.model})")
+    print(f"Try: python -m srn_tf.deblur --run_dir={flags.run_dir} --input=... --output=...")
 
 
 script = partial(run, main)  # srn-convert

@@ -7,46 +7,41 @@ The README.md in the folder that it writes says how to run the model.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
-from pathlib import Path
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, one_of
 from srn_tf.common.start import start_tensorflow
 from srn_tf.exporting.formats import FORMATS
 
-_WEIGHTS, _OUTPUT = "Weights", "Output"
-RUN_DIR = define(
-    "run_dir", Path, None, "Run folder with the weights.", group=_WEIGHTS, required=True
-)
-CHECKPOINT = define(
-    "checkpoint",
-    str,
-    "latest",
-    "Which checkpoint of the run folder.",
-    group=_WEIGHTS,
-    choices=("latest", "best"),
-)
-OUTPUT = define("output", Path, None, "Folder to write.", group=_OUTPUT, required=True)
-FORMAT = define(
-    "format",
-    str,
-    "saved_model",
-    "What to write; onnx needs pip install -e '.[export]'.",
-    group=_OUTPUT,
-    choices=tuple(FORMATS),
-)
-PRECISION = define(
-    "precision",
-    str,
-    "float32",
-    "In which the exported network computes; bfloat16 is for processors and GPUs that have it.",
-    group=_OUTPUT,
-    choices=("float32", "bfloat16"),
-)
-OVERWRITE = define(
-    "overwrite", bool, False, "Replace an earlier export in --output.", group=_OUTPUT
-)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is exported.
+
+    Weights:
+      run_dir: Run folder with the weights.
+      checkpoint: Which checkpoint of the run folder.
+
+    Output:
+      output: Folder to write.
+      format: What to write; onnx needs pip install -e '.[export]'.
+      precision: In which the exported network computes; bfloat16 is for processors and GPUs that
+        have it.
+      overwrite: Replace an earlier export in --output.
+    """
+
+    run_dir: PathText
+    output: PathText
+    checkpoint: str = one_of(("latest", "best"), "latest")
+    format: str = one_of(FORMATS, "saved_model")
+    precision: str = one_of(("float32", "bfloat16"), "float32")
+    overwrite: bool = False
+
+
+define_flags(Flags)
 
 
 def main() -> None:
@@ -54,16 +49,17 @@ def main() -> None:
     start_tensorflow()
     from srn_tf.exporting.folder import SIZES, export
 
+    flags = read_flags(Flags)
     difference = export(
-        RUN_DIR.value,
-        OUTPUT.value,
-        FORMAT.value,
-        CHECKPOINT.value,
-        OVERWRITE.value,
-        PRECISION.value,
+        flags.run_dir,
+        flags.output,
+        flags.format,
+        flags.checkpoint,
+        flags.overwrite,
+        flags.precision,
     )
     sizes = " and ".join(f"{width}x{height}" for height, width in SIZES)
-    print(f"{OUTPUT.value}: at most {difference} gray levels from the Keras model ({sizes})")
+    print(f"{flags.output}: at most {difference} gray levels from the Keras model ({sizes})")
 
 
 script = partial(run, main)  # srn-export

@@ -8,35 +8,43 @@ same command resumes a run that was interrupted; exit status 75 says that it was
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
-from pathlib import Path
 
 from srn_tf.common.cli import run
-from srn_tf.common.flags import define, define_options, given
+from srn_tf.common.flags import define_flags, given, read_flags
+from srn_tf.common.options import PathText, one_of
 from srn_tf.common.start import start_tensorflow
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.presets import DEMO_NOTICE, PRESETS, configured
 
-define_options(TrainingConfig)
-define_options(RunOptions)
-RUN_DIR = define("run_dir", Path, None, "Run folder. Default: runs/VARIANT.", group="Run")
-PRESET = define(
-    "preset",
-    str,
-    "paper",
-    "Values of the flags that are not given.",
-    group="Run",
-    choices=tuple(PRESETS),
-)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What else there is to say.
+
+    Run:
+      run_dir: Run folder. Default: runs/VARIANT.
+      preset: Values of the flags that are not given.
+    """
+
+    run_dir: PathText | None = None
+    preset: str = one_of(PRESETS, "paper")
+
+
+define_flags(TrainingConfig, required=False)
+define_flags(RunOptions)
+define_flags(Flags)
 
 
 def main() -> None:
     """Trains as the command line says."""
     start_tensorflow()
+    flags = read_flags(Flags)
     config, options, run_dir = configured(
-        given(TrainingConfig, RunOptions), PRESET.value, RUN_DIR.value
+        given(TrainingConfig, RunOptions), flags.preset, flags.run_dir
     )
-    if PRESET.value == "demo":
+    if flags.preset == "demo":
         print(DEMO_NOTICE)
         if not config.variant.encoder_decoder:
             print(f"{config.variant.name} works at full resolution: expect 6 times the time.")

@@ -8,41 +8,39 @@ What is dropped on it is removed when it is closed.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import number
 from srn_tf.common.start import start_tensorflow
 from srn_tf.weights.starter import STARTER
 
-_WEIGHTS, _PAGE = "Weights", "Page"
-RUN_DIR = define(
-    "run_dir",
-    tuple,
-    None,
-    "Run folder with weights to choose from; may be given several times. Default: those of the "
-    "package and of runs/.",
-    group=_WEIGHTS,
-)
-HOST = define(
-    "host",
-    str,
-    "127.0.0.1",
-    "Address to listen on. 0.0.0.0 shows the page to everybody who reaches this machine.",
-    group=_PAGE,
-)
-PORT = define("port", int, 7860, "Port to listen on.", group=_PAGE, least=1, most=65535)
-MAX_MEGAPIXELS = define(
-    "max_megapixels",
-    float,
-    30.0,
-    "Refuse larger photographs, in millions of pixels.",
-    group=_PAGE,
-    above=0,
-    most=1e6,
-)
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is shown, and to whom.
+
+    Weights:
+      run_dir: Run folder with weights to choose from; may be given several times. Default: those of
+        the package and of runs/.
+
+    Page:
+      host: Address to listen on. 0.0.0.0 shows the page to everybody who reaches this machine.
+      port: Port to listen on.
+      max_megapixels: Refuse larger photographs, in millions of pixels.
+    """
+
+    run_dir: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    port: int = number(7860, least=1, most=65535)
+    max_megapixels: float = number(30.0, above=0, most=1e6)
+
+
+define_flags(Flags)
 
 
 def main() -> None:
@@ -61,9 +59,10 @@ def main() -> None:
     from srn_tf.weights.run_folder import read_config
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
-    for run_dir in RUN_DIR.value or ():
+    flags = read_flags(Flags)
+    for run_dir in flags.run_dir:
         read_config(run_dir)
-    serve(RUN_DIR.value or weights_here(), HOST.value, PORT.value, MAX_MEGAPIXELS.value)
+    serve(flags.run_dir or weights_here(), flags.host, flags.port, flags.max_megapixels)
 
 
 def weights_here() -> list[str]:

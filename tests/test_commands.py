@@ -40,7 +40,7 @@ def examine(main, choices=()):
     docstring = sys.modules[main.__module__].__doc__
     status, text = parse("--help")
     seconds = time.process_time()
-    numbers = [name for name, option in OPTIONS.items() if option.type in (int, float)]
+    numbers = [name for name, option in OPTIONS.items() if option.type in ("int", "float")]
     tried = {{
         name: {{number: parse(f"--{{name}}={{number}}") for number in {NUMBERS}}}
         for name in numbers

@@ -19,6 +19,9 @@ COMMAND = r'''
 What else there is to say.
 """
 
+from __future__ import annotations
+
+import dataclasses
 import os
 import pathlib
 import signal
@@ -26,31 +29,53 @@ import time
 
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError, Stopped
-from srn_tf.common.flags import define
+from srn_tf.common.flags import define_flags, read_flags
+from srn_tf.common.options import PathText, number, one_of
 
 ERRORS = {"input": InputError, "run": RunError, "os": OSError, "bug": ZeroDivisionError,
           "stopped": Stopped, "signal": None}
-FAIL = define("fail", str, None, "How to fail. Default: not at all.", group="Failures",
-              choices=tuple(ERRORS))
-COUNT = define("count", int, 1, "How often.", group="Numbers", least=0)
-NAME = define("name", str, None, "Which.", group="Numbers")
-SIZE = define("size", float, 0, "How large.", group="Numbers", least=0, below=10)
-WIDE = define("wide", bool, False, "Whether it is.", group="Numbers")
-FOLDER = define("folder", pathlib.Path, None, "Where.", group="Places", required=True)
-OTHERS = define("others", list, [], "Where else.", group="Places")
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What is asked for.
+
+    Failures:
+      fail: How to fail. Default: not at
+        all.
+    Numbers:
+      count: How often.
+      name: Which.
+      size: How large.
+      wide: Whether it is.
+
+    Places:
+      folder: Where.
+      others: Where else.
+      labels: How they are called.
+    """
+
+    folder: PathText
+    labels: tuple[str, ...] = ()
+    others: list[str] = ()
+    fail: str | None = one_of(ERRORS, None)
+    count: int = number(1, least=0)
+    name: str | None = None
+    size: float = number(0, least=0, below=10)
+    wide: bool = False
 
 
 def main():
-    if FAIL.value == "signal":
+    flags = read_flags(Flags)
+    if flags.fail == "signal":
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
         print("not interrupted")
-    elif FAIL.value:
-        raise ERRORS[FAIL.value]("pear.png: cannot be read")
-    print("done", COUNT.value, FOLDER.value, *OTHERS.value)
+    elif flags.fail:
+        raise ERRORS[flags.fail]("pear.png: cannot be read")
+    print("done", flags.count, flags.folder, *flags.others, *flags.labels)
 
 
 if __name__ == "__main__":
+    define_flags(Flags)
     run(main)
 '''
 COMMAND_WITH_WORDS = """
@@ -91,9 +116,9 @@ def assert_one_line(result, *words):
 
 
 def test_success_is_status_0_and_the_home_folder_is_found(call):
-    result = call("--count=3", "--folder=~/a b", "--others=~,c")
+    result = call("--count=3", "--folder=~/a b", "--others=~,c", "--labels=e,f", "--labels=g")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "done 3 /home/me/a b /home/me c\n"
+    assert result.stdout == "done 3 /home/me/a b /home/me c e,f g\n"
 
 
 @pytest.mark.parametrize("closed", [[1], [2], [0, 1, 2]])
@@ -112,8 +137,8 @@ def test_closed_streams_do_not_matter(tmp_path, closed):
 
 
 def test_streams_that_are_no_text_files_do_not_matter(tmp_path):
-    script = "import io, sys\nsys.stdout = io.StringIO()\nsys.stderr = None\n" + COMMAND
-    script = script.replace(
+    streams = "import io, sys\nsys.stdout = io.StringIO()\nsys.stderr = None\n"
+    script = COMMAND.replace("if __name__", f"{streams}if __name__").replace(
         "    run(main)\n",
         "    try:\n        run(main)\n    finally:\n"
         "        sys.__stdout__.write(sys.stdout.getvalue())\n",
@@ -150,7 +175,7 @@ Failures:
 
 Numbers:
   --count=INTEGER
-      How often. At least 0. Default: 1.
+      How often. At least 0 and at most 1,000,000,000. Default: 1.
   --name=TEXT
       Which. Default: none.
   --size=NUMBER
@@ -163,6 +188,8 @@ Places:
       Where. Required.
   --others=A,B,...
       Where else. Default: none.
+  --labels=TEXT
+      How they are called. Default: none.
 """
 
 
@@ -181,7 +208,7 @@ def test_version(call):
     [
         ("--pear=1", "pear"),
         ("--count=many", "many"),
-        ("--count=-1", "count must be at least 0, not -1"),
+        ("--count=-1", "count must be at least 0 and at most 1,000,000,000, not -1"),
         ("--size=nan", "size must be at least 0 and below 10, not nan"),
         ("--fail=well", "well"),
         ("--name=", "--name=: it must not be empty"),
