@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -15,20 +16,25 @@ _CGROUPS = (("", "max", "current"), ("/memory", "limit_in_bytes", "usage_in_byte
 
 
 def choose_precision(precision: str) -> str:
-    """float32 or bfloat16; "auto" takes bfloat16 where the GPU or the processor computes in it.
-
-    Elsewhere it is emulated, ten times as slow as float32.
-    """
+    """float32 or bfloat16; "auto" takes bfloat16 where the machine computes in it."""
     if precision != "auto":
         return precision
+    return "bfloat16" if computes_in("bfloat16") else "float32"
+
+
+@functools.lru_cache
+def computes_in(dtype: str) -> bool:
+    """Whether the GPUs, or without any the processor, compute in "float16" or "bfloat16".
+
+    Elsewhere TensorFlow emulates them, more than ten times as slow as float32, and adds up long
+    sums in 16 bits.
+    """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        capabilities = [
-            tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-            for gpu in gpus
-        ]
-        return "bfloat16" if min(capabilities) >= _AMPERE else "float32"
-    return "bfloat16" if _FAST_IN_BFLOAT16 & set(_read("/proc/cpuinfo").split()) else "float32"
+        details = map(tf.config.experimental.get_device_details, gpus)
+        capabilities = [each.get("compute_capability", (0, 0)) for each in details]
+        return dtype == "float16" or min(capabilities) >= _AMPERE
+    return dtype == "bfloat16" and bool(_FAST_IN_BFLOAT16 & set(_read("/proc/cpuinfo").split()))
 
 
 def available_memory(root: str = "/") -> int:

@@ -109,6 +109,7 @@ class TrainingBatches:
             )
         share = self._batch_size // part.num_input_pipelines
 
+        @tf.autograph.experimental.do_not_convert
         def load(n: tf.Tensor) -> tuple[tf.Tensor, ...]:
             k = n // share * self._batch_size + part.input_pipeline_id * share + n % share
             sample = self._sample(k)

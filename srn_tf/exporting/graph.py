@@ -34,12 +34,16 @@ def signatures(model: ScaleRecurrentNet) -> dict[str, tf.types.experimental.Gene
     """
     graph = freeze(trace_deblurring(model))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, INPUT)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, INPUT)], autograph=False
+    )
     def deblur_integers(image):
         (deblurred,) = graph(tf.cast(image, tf.float32) / 255)
         return {OUTPUT: tf.cast(tf.round(tf.clip_by_value(deblurred, 0, 1) * 255), tf.uint8)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, INPUT)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, INPUT)], autograph=False
+    )
     def deblur_floats(image):
         (deblurred,) = graph(image)
         return {OUTPUT: tf.clip_by_value(deblurred, 0, 1)}

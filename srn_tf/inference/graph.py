@@ -16,7 +16,8 @@ from srn_tf.network.variants import Variant
 
 def trace(function: Callable, *signature: tf.TensorSpec) -> tf.types.experimental.ConcreteFunction:
     """The graph of `function`, which reads the weights whenever it runs."""
-    return tf.function(function, input_signature=signature).get_concrete_function()
+    traced = tf.function(function, input_signature=signature, autograph=False)
+    return traced.get_concrete_function()
 
 
 def freeze(traced: tf.types.experimental.ConcreteFunction) -> Callable[..., list[tf.Tensor]]:

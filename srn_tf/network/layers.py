@@ -8,8 +8,12 @@ none after the sum of a ResBlock. That is what the released code does.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 
+from srn_tf.common.hardware import computes_in
 from srn_tf.common.keras import keras
 from srn_tf.network.variants import Variant
 
@@ -21,7 +25,8 @@ class Conv(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, padding="same", activation=activation, **kwargs)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self.activation(_add_bias(self.convolution_op(x, self.kernel), self.bias))
+        convolved = _in_16_bits(self.convolution_op, x, self.kernel)
+        return self.activation(_add_bias(convolved, self.bias))
 
 
 class Deconv(keras.layers.Conv2DTranspose):
@@ -33,8 +38,8 @@ class Deconv(keras.layers.Conv2DTranspose):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         batch, height, width, _ = tf.unstack(tf.shape(x))
         size = [batch, 2 * height, 2 * width, self.filters]
-        enlarged = tf.nn.conv2d_transpose(x, self.kernel, size, strides=2)
-        return self.activation(_add_bias(enlarged, self.bias))
+        enlarge = functools.partial(tf.nn.conv2d_transpose, output_shape=size, strides=2)
+        return self.activation(_add_bias(_in_16_bits(enlarge, x, self.kernel), self.bias))
 
 
 class ResBlock(keras.layers.Layer):
@@ -97,6 +102,17 @@ class OutBlock(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.conv(_run(self.blocks, x))
+
+
+def _in_16_bits(convolve: Callable, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`convolve(x, kernel)` in the type of `x`: products of 16 bits, summed in float32.
+
+    That is what hardware with 16 bits does. What TensorFlow does in its place on other processors
+    is slow, and wrong by some percent of a kernel's gradient.
+    """
+    if x.dtype == tf.float32 or computes_in(x.dtype.name):
+        return convolve(x, kernel)
+    return tf.cast(convolve(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32)), x.dtype)
 
 
 def _add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ import sys
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.hardware import choose_precision
+from srn_tf.common.hardware import computes_in
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 
 # A worker that waits this long for the others gives up: longer than a slow step or a validation
@@ -20,15 +20,15 @@ TIMEOUT_SECONDS = 600
 
 
 def prepare_devices(config: TrainingConfig, options: RunOptions) -> None:
-    """Sets what TensorFlow wants to know before it uses a GPU; warns of slow bfloat16."""
+    """Sets what TensorFlow wants to know before it uses a GPU; warns of 16 bits that are slow."""
     tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus if options.memory_growth else ():
         tf.config.experimental.set_memory_growth(gpu, True)
-    if config.mixed_precision == "bfloat16" and choose_precision("auto") != "bfloat16":
+    if config.mixed_precision != "none" and not computes_in(config.mixed_precision):
         print(
-            "warning: this machine emulates bfloat16, which is ten times slower than float32: "
-            "leave --mixed_precision out",
+            f"warning: this machine does not compute in {config.mixed_precision}: it computes in "
+            "float32 and rounds, which is slower than float32. Leave --mixed_precision out",
             file=sys.stderr,
         )
 

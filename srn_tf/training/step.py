@@ -81,7 +81,10 @@ class Trainer(tf.Module):
         self._sums = tf.Variable(tf.zeros([2, len(self.log_names)]), trainable=False)
         self._stopped = tf.Variable(False, trainable=False)  # by a step that was not finite
         self._losses_and_gradients = tf.function(
-            self._compute_losses_and_gradients, jit_compile=jit_compile, reduce_retracing=True
+            self._compute_losses_and_gradients,
+            jit_compile=jit_compile,
+            reduce_retracing=True,
+            autograph=False,
         )
 
     def inference_net(self) -> ScaleRecurrentNet:
@@ -101,7 +104,7 @@ class Trainer(tf.Module):
           crop: `crop(*element)` makes blurred and sharp, float32 `[B, H, W, C]` in [0, 1]; without
             it the elements are these two.
         """
-        return tf.function(lambda *element: self._step(element, crop))
+        return tf.function(lambda *element: self._step(element, crop), autograph=False)
 
     def _step(self, element: tuple, crop: Callable | None) -> None:
         def on_replica(*element):
@@ -203,14 +206,22 @@ class Trainer(tf.Module):
         if self.accumulate == 1:
             return self._losses_and_gradients(blurred, sharp)
         size = blurred.shape[0] // self.accumulate
-        total = self._losses_and_gradients(blurred[:size], sharp[:size])
-        for part in tf.range(1, self.accumulate):
+
+        def add_part(part, total):
             here = slice(part * size, (part + 1) * size)
             new = self._losses_and_gradients(
                 tf.ensure_shape(blurred[here], [size, *blurred.shape[1:]]),
                 tf.ensure_shape(sharp[here], [size, *sharp.shape[1:]]),
             )
-            total = tf.nest.map_structure(tf.add, total, new)
+            return part + 1, tf.nest.map_structure(tf.add, total, new)
+
+        # A loop of the graph, so that the memory of one part is free before the next begins.
+        _, total = tf.while_loop(
+            lambda part, total: part < self.accumulate,
+            add_part,
+            (1, self._losses_and_gradients(blurred[:size], sharp[:size])),
+            parallel_iterations=1,
+        )
         return tf.nest.map_structure(lambda x: x / self.accumulate, total)
 
     def _compute_losses_and_gradients(self, blurred: tf.Tensor, sharp: tf.Tensor):

@@ -216,7 +216,7 @@ def test_few_batches_are_decoded_ahead_of_a_training_that_pauses(pairs, monkeypa
             next(elements)
             drawn += 1
     time.sleep(0.5)
-    assert len(decoded) / 2 - drawn <= 12  # buffers that double would hold 60
+    assert len(decoded) / 2 - drawn <= 20  # buffers that double would hold 60 and more
 
 
 @pytest.mark.parametrize("cache", ["none", "device"])

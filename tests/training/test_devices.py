@@ -64,8 +64,12 @@ def test_tf32_is_switched_as_told():
         assert tf.config.experimental.tensor_float_32_execution_enabled() == tf32
 
 
-@pytest.mark.parametrize(("fast", "warned"), [("float32", 1), ("bfloat16", 0)])
-def test_bfloat16_that_is_emulated_is_warned_of(monkeypatch, capsys, fast, warned):
-    monkeypatch.setattr(devices, "choose_precision", lambda precision: fast)
-    prepare_devices(dataclasses.replace(CONFIG, mixed_precision="bfloat16"), RunOptions())
-    assert capsys.readouterr().err.count("warning: this machine emulates bfloat16") == warned
+@pytest.mark.parametrize("precision", ["none", "float16", "bfloat16"])
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_16_bits_that_the_machine_does_not_have_are_warned_of(
+    monkeypatch, capsys, precision, is_fast
+):
+    monkeypatch.setattr(devices, "computes_in", lambda dtype: is_fast)
+    prepare_devices(dataclasses.replace(CONFIG, mixed_precision=precision), RunOptions())
+    is_warned = f"warning: this machine does not compute in {precision}" in capsys.readouterr().err
+    assert is_warned == (precision != "none" and not is_fast)
