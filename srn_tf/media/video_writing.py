@@ -15,12 +15,10 @@ from srn_tf.media.containers import CONTAINERS, Codec
 from srn_tf.media.video_reading import BT709, EXACT, Frame, Video, tags_of
 
 _UNSPECIFIED = 2  # primaries and transfer, as H.273 counts them
-# Old recorders name no layout of their channels, which MP4 must know; FFmpeg's own guesses.
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 class VideoWriter:
-    """Encodes frames into a file, which is whole after `close`.
+    """Encodes frames into a file, which is whole after `finish`.
 
     Args:
       path: of the file; its suffix picks the container (see `CONTAINERS`).
@@ -83,13 +81,13 @@ class VideoWriter:
         elif item.stream.index in self._copies:
             self._waiting.append(item)  # the first frame tells what the header says
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Writes what the encoder still holds and the end of the file."""
         if self._has_begun:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def abandon(self) -> None:
+    def close(self) -> None:
         """Frees the file, whatever state it is in."""
         with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
             self._container.close()
@@ -177,8 +175,8 @@ def _add_copy(
     copy = container.add_stream_from_template(stream)
     copy.disposition = stream.disposition.value
     if stream.type == "audio" and stream.codec_context.layout.name.endswith(" channels"):
-        layout = stream.codec_context.layout
-        copy.codec_context.layout = _LAYOUTS.get(layout.nb_channels, layout)
+        # Old recorders name no layout, which MP4 must know: this is FFmpeg's own guess.
+        copy.codec_context.layout = f"{stream.codec_context.layout.nb_channels}c"
     return copy
 
 

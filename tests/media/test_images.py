@@ -56,38 +56,6 @@ def test_images_are_read_upright(tmp_path, suffix, orientation):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "dtype", "channels"),
-    [
-        (".png", np.uint8, 1),
-        (".png", np.uint8, 3),
-        (".png", np.uint8, 4),
-        (".png", np.uint16, 1),
-        (".png", np.uint16, 3),
-        (".png", np.uint16, 4),
-        (".tif", np.uint8, 1),
-        (".tiff", np.uint8, 4),
-        (".tif", np.uint16, 3),
-        (".bmp", np.uint8, 1),
-        (".bmp", np.uint8, 3),
-        (".webp", np.uint8, 3),
-        (".webp", np.uint8, 4),
-    ],
-)
-def test_lossless_formats_give_back_what_was_written(tmp_path, suffix, dtype, channels):
-    image = picture(dtype, channels)
-    write_image(tmp_path / f"image{suffix}", image)
-    found = read_image(tmp_path / f"image{suffix}")
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, image)
-
-
-def test_jpeg_is_written_with_little_loss_and_red_stays_red(tmp_path):
-    write_image(tmp_path / "image.jpg", picture())
-    decoded = np.asarray(PIL.Image.open(tmp_path / "image.jpg"))
-    np.testing.assert_allclose(decoded.astype(int), picture(), atol=12)
-
-
-@pytest.mark.parametrize(
     ("name", "dtype", "channels", "message"),
     [
         ("a.jpg", np.uint8, 4, "alpha channel needs PNG"),
@@ -101,10 +69,7 @@ def test_what_a_format_would_lose_is_refused(tmp_path, name, dtype, channels, me
     assert not list(tmp_path.iterdir())
 
 
-def test_text_and_missing_files_are_named(tmp_path):
-    (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(InputError, match=r"text\.png is not a readable image"):
-        read_image(tmp_path / "text.png")
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"missing\.png does not exist"):
         image_size(tmp_path / "missing.png")
 
