@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from srn_tf.inference.video_files import VideoOptions, deblur_video
+from srn_tf.inference.options import Options
+from srn_tf.inference.video_files import deblur_video
 from srn_tf.media.containers import CODECS, CONTAINERS
 from srn_tf.media.video_reading import EXACT, Frame, Video
 
@@ -144,4 +145,4 @@ def deblur(source: Path, target: Path, **options) -> list[str]:
     """What `deblur_video` says, `identity` being the network, at the finest quality."""
     codec = CODECS[options.get("codec") or CONTAINERS[target.suffix].codecs[0]]
     finest = {} if codec.crf is None else {"crf": 1}
-    return deblur_video(identity, source, target, VideoOptions(**finest, **options))
+    return deblur_video(identity, source, target, Options(**finest, **options))

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from srn_tf.common.errors import InputError, RunError
@@ -68,26 +68,18 @@ def joined_inside(folder: str | os.PathLike, name: str | os.PathLike) -> Path:
     return path
 
 
-def _raise(error: InputError) -> None:
-    raise error
-
-
-def files_below(
-    folder: str | os.PathLike, unreadable: Callable[[InputError], None] = _raise
-) -> Iterator[Path]:
+def files_below(folder: str | os.PathLike) -> Iterator[Path]:
     """All that is no folder inside of `folder`, at all depths, without what starts with a dot.
 
     Each folder is visited once, however many links lead to it. Pipes and devices are among the
     results: `check_regular` refuses them by name.
 
-    Args:
-      folder: where to begin.
-      unreadable: called with an error that names a folder that cannot be read; raises it unless
-        given.
+    Raises:
+      InputError: names a folder that cannot be read.
     """
 
     def refuse(error: OSError) -> None:
-        unreadable(InputError(f"folder {error.filename} cannot be read: {reason(error)}"))
+        raise InputError(f"folder {error.filename} cannot be read: {reason(error)}") from None
 
     visited = set()
     for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):

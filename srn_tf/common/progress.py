@@ -54,7 +54,7 @@ class Progress(tqdm.tqdm):
             disable=not shown or total == initial,
             delay=wait,
             mininterval=wait or 0.1,
-            miniters=1,
+            miniters=0,
             ncols=None if self._is_terminal else 0,
         )
 

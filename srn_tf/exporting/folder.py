@@ -16,7 +16,7 @@ from srn_tf.common.files import write_json, write_text, written_beside
 from srn_tf.common.folders import locked
 from srn_tf.exporting import graph
 from srn_tf.exporting.formats import FORMATS, readme
-from srn_tf.inference.graph import deblur, in_precision
+from srn_tf.inference.graph import in_precision, on_any_size
 from srn_tf.inference.tiling import as_dtype
 from srn_tf.network.model import ScaleRecurrentNet
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
@@ -104,7 +104,7 @@ def _largest_difference(client: graph.Client, model: ScaleRecurrentNet) -> int:
     for height, width in SIZES:
         images = generator.integers(0, 256, (1, height, width, 3), np.uint8)
         floats = tf.constant(as_dtype(images, np.float32))
-        expected = deblur(floats, model.variant, lambda padded: model(padded)[0])
+        expected = on_any_size(floats, model.variant, lambda padded: model(padded)[0])
         difference = client(images).astype(int) - as_dtype(expected.numpy(), np.uint8)
         largest = max(largest, int(np.abs(difference).max()))
     return largest

@@ -3,7 +3,8 @@
 deblurrer.py     `Deblurrer`: an image in, an image out
 graph.py         the network as one graph with constant weights
 tiling.py        the network scale by scale in tiles, exact, in bounded memory
-image_files.py   image files and folders of them
+options.py       how files are written
+files.py         files and folders of them
 video_files.py   video files
 """
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from srn_tf.common.errors import InputError, OutOfMemory, RunError
 from srn_tf.common.folders import tensorflow_path
 from srn_tf.common.hardware import PRECISIONS, available_memory, choose_precision
-from srn_tf.inference.graph import deblur, freeze, in_precision, trace_deblurring
+from srn_tf.inference.graph import freeze, in_precision, on_any_size, trace_deblurring
 from srn_tf.inference.tiling import TiledNetwork, as_dtype
 from srn_tf.media.images import read_image
 from srn_tf.network.model import ScaleRecurrentNet
@@ -40,15 +40,14 @@ class Deblurrer:
         for images that fit into memory, the largest that fit for others.
       halo: what the tiles overlap on each side, in pixels; None: the receptive field, with which
         tiles change nothing. Less is faster and inexact.
-      show_progress: show a bar over the tiles of a large image.
-      on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
-        raises ends the work. An image in one piece is one tile.
       precision: "float32", "bfloat16" or "auto": bfloat16 where the processor or the GPU computes
         in it, which is nearly twice as fast and changes some values by a gray level or two.
 
     Call arguments:
       image: a PIL image, the path of an image file, or an array, uint8 or uint16 `[H, W, 3]`, RGB,
         1x1 or larger. Returned is an array.
+      on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
+        raises ends the work. An image in one piece is one tile.
 
     Raises:
       InputError: meaningless options; when called, an image that is none of these.
@@ -61,8 +60,6 @@ class Deblurrer:
         model: ScaleRecurrentNet | None = None,
         tile: int | None = None,
         halo: int | None = None,
-        show_progress: bool = False,
-        on_progress: Callable[[float], None] | None = None,
         precision: str = "auto",
     ):
         _refuse_fork()
@@ -74,8 +71,8 @@ class Deblurrer:
             raise InputError(f"precision must be one of {', '.join(PRECISIONS)}: {precision!r}")
         self._source = model or load_starter()
         self._model = in_precision(self._source, choose_precision(precision))
-        self._tile, self._on_progress = tile, on_progress
-        self._tiled = TiledNetwork(self._model, halo, show_progress, on_progress)
+        self._tile = tile
+        self._tiled = TiledNetwork(self._model, halo)
 
     @classmethod
     def starter(cls, **options) -> Deblurrer:
@@ -111,13 +108,21 @@ class Deblurrer:
         self.__dict__.pop("_graph", None)
         self._tiled.refresh()
 
-    def __call__(self, image: np.ndarray | PIL.Image.Image | str | os.PathLike) -> np.ndarray:
+    def __call__(
+        self,
+        image: np.ndarray | PIL.Image.Image | str | os.PathLike,
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> np.ndarray:
         _refuse_fork()
         image = _as_array(image)
         height, width, _ = image.shape
         for tile in self._tiles_to_try(height, width):
             with contextlib.suppress(tf.errors.ResourceExhaustedError, MemoryError):
-                return self._whole(image) if tile is None else self._in_tiles(image, tile)
+                if tile is not None:
+                    return self._in_tiles(image, tile, on_progress)
+                deblurred = self._whole(image)
+                on_progress(1.0)
+                return deblurred
         raise OutOfMemory(
             f"out of memory for {width}x{height} pixels: take a smaller tile (--tile), or the "
             "run folder in place of a SavedModel"
@@ -141,15 +146,15 @@ class Deblurrer:
 
     def _whole(self, image: np.ndarray) -> np.ndarray:
         (deblurred,) = self._graph(tf.constant(as_dtype(image, np.float32)[None]))
-        if self._on_progress is not None:
-            self._on_progress(1.0)
         return as_dtype(deblurred[0].numpy(), image.dtype)
 
-    def _in_tiles(self, image: np.ndarray, tile: int) -> np.ndarray:
-        deblurred = deblur(
+    def _in_tiles(
+        self, image: np.ndarray, tile: int, on_progress: Callable[[float], None]
+    ) -> np.ndarray:
+        deblurred = on_any_size(
             tf.constant(image[None]),
             self._model.variant,
-            lambda images: tf.constant(self._tiled(images.numpy(), tile)),
+            lambda images: tf.constant(self._tiled(images.numpy(), tile, on_progress)),
         )
         return deblurred[0].numpy()
 
@@ -176,10 +181,6 @@ class _SavedModelDeblurrer(Deblurrer):
             text = (str(error).strip() or repr(error)).splitlines()[0]
             raise InputError(f"{folder} is damaged or not from srn_tf.export: {text}") from None
         self._graph = lambda image: function(image=image).values()
-        self._on_progress = None
-
-    def refresh(self) -> None:
-        """Nothing to do: the weights of a SavedModel do not change."""
 
     def _tiles_to_try(self, height: int, width: int) -> Iterator[int | None]:
         yield None

@@ -32,7 +32,7 @@ def freeze(traced: tf.types.experimental.ConcreteFunction) -> Callable[..., list
 def trace_deblurring(model: ScaleRecurrentNet) -> tf.types.experimental.ConcreteFunction:
     """float32 `[B, H, W, 3]` in [0, 1], of any size, to the finest prediction, not clipped."""
     return trace(
-        lambda images: deblur(images, model.variant, lambda padded: model(padded)[0]),
+        lambda images: on_any_size(images, model.variant, lambda padded: model(padded)[0]),
         tf.TensorSpec([None, None, None, 3], tf.float32, "image"),
     )
 
@@ -54,7 +54,7 @@ def in_precision(model: ScaleRecurrentNet, precision: str) -> ScaleRecurrentNet:
     return twin
 
 
-def deblur(
+def on_any_size(
     images: tf.Tensor, variant: Variant, network: Callable[[tf.Tensor], tf.Tensor]
 ) -> tf.Tensor:
     """Gives `network` what it asks for, and its result the form of the images.

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from srn_tf.common.errors import RunError
 from srn_tf.inference.graph import freeze, trace
@@ -94,17 +93,12 @@ class TiledNetwork:
     Args:
       model: as `build_model` or `load_model` return it.
       halo: width of the margin in pixels; None for the receptive field. Less is faster and inexact.
-      show_progress: show a bar.
-      on_progress: called after each tile with the share that is done, above 0 and up to 1; what it
-        raises ends the work.
     """
 
     def __init__(
         self,
         model: ScaleRecurrentNet,
         halo: int | None = None,
-        show_progress: bool = False,
-        on_progress: Callable[[float], None] | None = None,
     ):
         self._model, self._variant = model, model.variant
         # Edges of tiles are whole pixels also of the state of the next coarser scale, of which
@@ -113,16 +107,18 @@ class TiledNetwork:
         if halo is None:
             halo = receptive_field(model) + self._multiple
         self.halo = _round_up(halo, self._multiple)
-        self._show_progress, self._on_progress = show_progress, on_progress
         self._functions = {}
 
-    def __call__(self, blurred: np.ndarray, tile: int) -> np.ndarray:
+    def __call__(
+        self, blurred: np.ndarray, tile: int, on_progress: Callable[[float], None]
+    ) -> np.ndarray:
         """Deblurs images in tiles.
 
         Args:
           blurred: uint8 or uint16 `[B, H, W, channels]`; H and W multiples of
             `variant.size_multiple`.
           tile: height and width of the tiles in pixels, without halo.
+          on_progress: called after each tile with the share that is done, above 0 and up to 1.
 
         Returns:
           The same shape and dtype, clipped and rounded.
@@ -133,21 +129,14 @@ class TiledNetwork:
         pyramid = [blurred, *(images.numpy() for images in coarser)]
         tile = _round_up(tile, self._multiple)
         tiles = [self._tiles(images, tile) for images in pyramid]
-        total, done = sum(map(len, tiles)), 0
-        hidden = None if self._show_progress else True  # None: where stderr is no terminal
-        with tqdm.tqdm(desc="tiles", total=total, leave=False, disable=hidden) as bar:
+        total, done = sum(map(len, tiles)), itertools.count(1)
 
-            def advance():
-                nonlocal done
-                done += 1
-                bar.update()
-                if self._on_progress is not None:
-                    self._on_progress(done / total)
+        def advance():
+            on_progress(next(done) / total)
 
-            return self._model.from_coarse_to_fine(
-                pyramid,
-                lambda scale, *inputs: self._run_scale(scale, tiles[scale], advance, *inputs),
-            )[0]
+        return self._model.from_coarse_to_fine(
+            pyramid, lambda scale, *inputs: self._run_scale(scale, tiles[scale], advance, *inputs)
+        )[0]
 
     def refresh(self) -> None:
         """Takes over the present weights of the model."""

@@ -1,15 +1,19 @@
 """The page: what stands on it, and what happens when a photograph is dropped.
 
 It asks no other host for anything: what is dropped on it stays between two machines. Gradio's page
-names servers of fonts and scripts; `only_this_host` takes them out and forbids the rest.
+names servers of fonts and scripts; `only_this_host` takes them out and forbids the rest. What a
+visitor brings and gets lies in one folder, which is removed when the page is left.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -18,8 +22,10 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.media.images import SUFFIXES
-from srn_tf.serving.visits import Visits, without_folder
+from srn_tf.common.files import remove
+from srn_tf.inference.deblurrer import Deblurrer
+from srn_tf.inference.files import deblur_image
+from srn_tf.media.images import SUFFIXES, read_photograph, write_image
 from srn_tf.weights.starter import NOTE, STARTER
 
 _BYTES_PER_PIXEL = 8  # four channels of 16 bits, not compressed
@@ -63,9 +69,7 @@ def serve(run_dirs: list[str], host: str, port: int, max_megapixels: float) -> N
         # Gradio takes these from the environment. Its own start-up check must not go by a proxy.
         os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ["no_proxy"] = ",".join(filter(None, [os.environ.get("no_proxy"), host]))
-        visits = Visits(Path(folder), max_megapixels)
-        visits.deblurrer(run_dirs[0])
-        page = build_page(visits, run_dirs, max_megapixels)
+        page = build_page(Path(folder), run_dirs, max_megapixels)
         try:
             page.launch(
                 server_name=host,
@@ -92,8 +96,10 @@ def serve(run_dirs: list[str], host: str, port: int, max_megapixels: float) -> N
             page.close(verbose=False)
 
 
-def build_page(visits: Visits, run_dirs: list[str], max_megapixels: float) -> gr.Blocks:
-    """The page, not yet served."""
+def build_page(folder: Path, run_dirs: list[str], max_megapixels: float) -> gr.Blocks:
+    """The page, not yet served; each visitor gets a folder in `folder`."""
+    load = functools.lru_cache(maxsize=4)(Deblurrer.from_run_dir)
+    load(run_dirs[0])
     with gr.Blocks(
         title="Deblur a photograph", theme=_THEME, css=_CSS, analytics_enabled=False
     ) as page:
@@ -119,26 +125,35 @@ def build_page(visits: Visits, run_dirs: list[str], max_megapixels: float) -> gr
                 )
                 download = gr.DownloadButton("Download PNG", interactive=False)
 
-        def take(upload: str, request: gr.Request):
-            try:
-                return str(visits.take(request.session_hash, Path(upload)))
-            except InputError as error:
-                raise gr.Error(str(error)) from None
+        def leave(request: gr.Request) -> None:
+            remove(folder / request.session_hash)
 
-        def deblur(
-            upload: str | None, run_dir: str, request: gr.Request, progress: gr.Progress = _PROGRESS
-        ):
-            path = Path(upload or "")
-            progress(0, desc="Deblurring")
+        def take(upload: str, request: gr.Request) -> str:
+            # Gradio keeps uploads of equal content under one path, whoever sends them.
+            leave(request)
+            taken = folder / request.session_hash / Path(upload).name
+            taken.parent.mkdir()
+            os.replace(upload, taken)
+            with contextlib.suppress(OSError):  # not empty: other names of equal content
+                os.rmdir(Path(upload).parent)
+            return str(taken)
+
+        def deblur(upload: str | None, run_dir: str, progress: gr.Progress = _PROGRESS):
+            if not upload:
+                raise gr.Error("Drop a photograph first")
+            path = Path(upload)
+
+            def report(share: float) -> None:
+                if not path.exists():
+                    raise RunError("the page was closed, or another photograph dropped")
+                progress(share, desc="Deblurring")
+
             try:
-                before, after, notes = visits.deblur(
-                    request.session_hash,
-                    path,
-                    run_dir,
-                    lambda share: progress(share, desc="Deblurring"),
-                )
+                report(0)
+                before, after, notes = write_pictures(load(run_dir), path, max_megapixels, report)
             except (InputError, RunError, OSError) as error:
-                line = without_folder(str(error), path)
+                # A visitor knows the name of the photograph, not where it is kept.
+                line = str(error).replace(f"{path.parent}{os.sep}", "")
                 nothing = gr.update(value=None, interactive=False)
                 return None, nothing, gr.update(value=line, visible=True)
             return (
@@ -146,9 +161,6 @@ def build_page(visits: Visits, run_dirs: list[str], max_megapixels: float) -> gr
                 gr.update(value=str(after), interactive=True),
                 gr.update(value="\n\n".join(notes), visible=bool(notes)),
             )
-
-        def leave(request: gr.Request):
-            visits.end(request.session_hash)
 
         job = {
             "inputs": [photograph, run_dir],
@@ -163,3 +175,34 @@ def build_page(visits: Visits, run_dirs: list[str], max_megapixels: float) -> gr
         again.click(deblur, **job)
         page.unload(leave)
     return page
+
+
+def write_pictures(
+    deblurrer: Deblurrer, path: Path, max_megapixels: float, report: Callable[[float], None]
+) -> tuple[Path, Path, tuple[str, ...]]:
+    """Writes a photograph and what is made of it as PNGs into a new folder beside it.
+
+    The folder is new as a browser keeps what it has shown by name; the one before it is removed.
+
+    Args:
+      deblurrer: the network.
+      path: the photograph, alone in its folder but for earlier results.
+      max_megapixels: refuse larger photographs before decoding them; 1 is 1e6 pixels.
+      report: called with the share that is done; what it raises ends the work.
+
+    Returns:
+      The photograph, the result, and what of the photograph they do not hold, a line each.
+
+    Raises:
+      InputError: the photograph is unreadable or too large.
+      RunError: out of memory, or the network's output is not finite.
+    """
+    image, metadata = read_photograph(path, max_megapixels)
+    deblurred = deblur_image(functools.partial(deblurrer, on_progress=report), image)
+    report(1.0)
+    for older in path.parent.glob("result-*"):
+        remove(older)
+    folder = Path(tempfile.mkdtemp(prefix="result-", dir=path.parent))
+    before, after = (folder / f"{path.stem}_{name}.png" for name in ("before", "deblurred"))
+    write_image(before, image, metadata)
+    return before, after, write_image(after, deblurred, metadata)

@@ -111,8 +111,6 @@ def test_many_links_to_each_other_end_soon(tmp_path):
 
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b/file").touch()
     scandir = os.scandir
 
     def refuse(place):
@@ -123,9 +121,6 @@ def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"folder .*a cannot be read: Permission denied"):
         list(files_below(tmp_path))
-    errors = []
-    assert list(files_below(tmp_path, errors.append)) == [tmp_path / "b/file"]
-    assert len(errors) == 1
 
 
 ODD_NAMES = (

@@ -15,7 +15,8 @@ from clips import make_video
 from mutations import mutated
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.inference.video_files import VideoOptions, deblur_video
+from srn_tf.inference.options import Options
+from srn_tf.inference.video_files import deblur_video
 from srn_tf.media.images import image_size, read_photograph, write_image
 from srn_tf.media.metadata import Metadata
 
@@ -44,7 +45,7 @@ def read_image_file(path):
 
 def read_video_file(path):
     try:
-        deblur_video(lambda image: image, path, path.with_name("copy.mkv"), VideoOptions())
+        deblur_video(lambda image: image, path, path.with_name("copy.mkv"), Options())
     finally:
         for copy in path.parent.glob("*copy*"):
             copy.unlink()

@@ -42,7 +42,7 @@ def at_once(model, image):
 def test_tiles_agree_with_the_network_run_at_once(variant, fields, size, tile):
     model, shares = lively_model(variant, **fields), []
     image = image_for(model, size)
-    deblurred = TiledNetwork(model, on_progress=shares.append)(image, tile)
+    deblurred = TiledNetwork(model)(image, tile, shares.append)
     assert len(shares) > model.variant.scales  # more than one tile to a scale
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -56,7 +56,7 @@ def test_too_small_a_halo_leaves_seams_along_the_tile_borders_and_the_exact_one_
     whole = at_once(model, image)
 
     def error_by_column(**options):
-        deblurred = TiledNetwork(model, **options)(image, tile=64)
+        deblurred = TiledNetwork(model, **options)(image, 64, lambda share: None)
         return np.abs(deblurred - whole).max(axis=(0, 1, 3))
 
     seams = error_by_column(halo=0)

@@ -112,6 +112,16 @@ def result(page):
     return page.locator("img[src*=_deblurred]")
 
 
+def press_and_wait_for_another_picture(page):
+    first = result(page).get_attribute("src")
+    page.get_by_role("button", name="Deblur", exact=True).click()
+    page.wait_for_function(
+        "first => { const image = document.querySelector('img[src*=_deblurred]');"
+        " return image && image.src !== first && image.naturalWidth === 101; }",
+        arg=first,
+    )
+
+
 def wait_until_nothing_is_kept(kept):
     """Waits for the server to notice that all have left; Gradio's own files there are empty."""
     for _ in range(100):
@@ -152,13 +162,7 @@ def test_the_button_makes_another_picture(tmp_path, visit):
     page = visit()
     drop(page, photograph(tmp_path / "holiday.png", 75, 101))
     result(page).wait_for()
-    first = result(page).get_attribute("src")
-    page.get_by_role("button", name="Deblur", exact=True).click()
-    page.wait_for_function(
-        "first => { const image = document.querySelector('img[src*=_deblurred]');"
-        " return image && image.src !== first && image.naturalWidth === 101; }",
-        arg=first,
-    )
+    press_and_wait_for_another_picture(page)
 
 
 def test_what_deblur_refuses_is_refused_with_its_line(tmp_path, visit):
@@ -186,6 +190,15 @@ def test_a_second_visitor_waits_and_is_served(tmp_path, visit):
     assert result(first).count() == 0
     result(second).wait_for()
     assert result(first).count() == 1
+
+
+def test_equal_photographs_of_two_visitors_are_two_files(tmp_path, visit):
+    first, second, path = visit(), visit(), photograph(tmp_path / "holiday.png", 75, 101)
+    for page in (first, second):
+        drop(page, path)
+        result(page).wait_for()
+    first.close()
+    press_and_wait_for_another_picture(second)
 
 
 def test_who_leaves_does_not_keep_others_waiting(tmp_path, visit, kept):
