@@ -1,5 +1,6 @@
 """Images, and files of them as others write them."""
 
+import importlib.util
 import io
 import struct
 import zlib
@@ -8,6 +9,9 @@ import numpy as np
 import PIL.Image
 import tifffile
 
+HAS_HEIC = importlib.util.find_spec("pillow_heif") is not None
+if HAS_HEIC:
+    importlib.import_module("pillow_heif").register_heif_opener()
 RNG = np.random.default_rng(0)
 GRAY, GRAY_ALPHA, RGB, RGBA = (
     RNG.integers(0, 256, (37, 50, *channels), np.uint8) for channels in ((), (2,), (3,), (4,))
