@@ -104,15 +104,21 @@ def upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(_UPRIGHT[orientation](image))
 
 
+def exif_of(tags: Mapping[int, object]) -> bytes:
+    """An EXIF block with these tags; directories are dictionaries."""
+    exif = PIL.Image.Exif()
+    for tag, value in tags.items():
+        exif[tag] = value
+    return exif.tobytes().removeprefix(b"Exif\0\0") if tags else b""
+
+
 def exif_for(metadata: Metadata, size: tuple[int, int], resolution: bool = False) -> bytes:
     """The EXIF block for an upright image of that height and width, without thumbnail.
 
     Where there is no EXIF and `resolution` is set, it tells the resolution.
     """
     if not metadata.exif and resolution and metadata.dpi:
-        exif = PIL.Image.Exif()
-        exif[282], exif[283], exif[296] = *metadata.dpi, 2  # per inch
-        return exif.tobytes().removeprefix(b"Exif\0\0")
+        return exif_of({282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2})  # per inch
     new = {(IFD0, _ORIENTATION): 1, (IFD0, THUMBNAIL): 0}
     new.update({(EXIF_IFD, _HEIGHT): size[0], (EXIF_IFD, _WIDTH): size[1]})
     block = bytearray(metadata.exif)

@@ -25,6 +25,7 @@ from srn_tf.media.metadata import (
     MAKER_NOTE,
     Metadata,
     exif_for,
+    exif_of,
     known_orientation,
 )
 
@@ -69,7 +70,7 @@ def read(file: BinaryIO) -> Stored:
     file.seek(0)
     tags = {} if tiff.is_bigtiff else _kept(file)  # Pillow does not read those of a BigTIFF
     alpha = int(page.extrasamples[0]) if extra and page.extrasamples else 0
-    metadata = Metadata(_block(tags), icc, _dots_per_inch(tags), alpha=alpha)
+    metadata = Metadata(exif_of(tags), icc, _dots_per_inch(tags), alpha=alpha)
     size = page.imagelength, page.imagewidth
     return Stored(size, orientation, metadata, lambda _: _decode(tiff, page))
 
@@ -125,16 +126,9 @@ def _kept(source: bytes | BinaryIO) -> dict[int, object]:
             inside.pop(MAKER_NOTE, None)
             if INTEROP_IFD in inside:
                 inside[INTEROP_IFD] = texts(exif.get_ifd(INTEROP_IFD))
-        _block(tags)
+        exif_of(tags)
         return tags
     return {}
-
-
-def _block(tags: Mapping[int, object]) -> bytes:
-    exif = PIL.Image.Exif()
-    for tag, value in tags.items():
-        exif[tag] = value
-    return exif.tobytes().removeprefix(b"Exif\0\0") if tags else b""
 
 
 def _dots_per_inch(tags: Mapping[int, object]) -> tuple[float, float] | None:
