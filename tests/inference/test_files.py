@@ -7,7 +7,6 @@ import sys
 import threading
 from pathlib import Path
 
-import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -230,10 +229,6 @@ def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
     }
     for name, image in images.items():
         write_image(blurred / name, image)
-    exif = PIL.Image.Exif()
-    exif[0x0112] = 6
-    portrait = cv2.resize(random_image(4, 6, 3), (60, 40))
-    PIL.Image.fromarray(portrait).save(blurred / "portrait.jpg", exif=exif, quality=100)
     content = (blurred / "narrow.png").read_bytes()
     (blurred / "truncated.png").write_bytes(content[: len(content) // 2])
     (blurred / "text.png").write_text("text")
@@ -241,27 +236,17 @@ def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
     flags = [f"--run_dir={run_dir}", f"--input={blurred}", f"--output={sharp}"]
     result = deblur(*flags)
     assert result.returncode == 1
-    assert "2 of 8 files failed" in result.stderr
+    assert "2 of 7 files failed" in result.stderr
     assert "truncated.png" in result.stderr
     assert "text.png" in result.stderr
     assert "Traceback" not in result.stderr
-    assert {path.relative_to(sharp).as_posix() for path in sharp.rglob("*.*")} == {
-        *images,
-        "portrait.jpg",
-    }
+    assert {path.relative_to(sharp).as_posix() for path in sharp.rglob("*.*")} == set(images)
     deblurrer = Deblurrer(model)
     for name, image in images.items():
         expected = deblur_image(deblurrer, image)
         found = read_image(sharp / name)
         assert found.dtype == image.dtype
         np.testing.assert_allclose(found.astype(int), expected, rtol=0, atol=1)
-    expected = tmp_path / "expected.jpg"
-    write_image(expected, deblurrer(read_image(blurred / "portrait.jpg")))
-    found = PIL.Image.open(sharp / "portrait.jpg")
-    assert found.size == (40, 60)
-    assert found.getexif().get(0x0112, 1) == 1
-    difference = np.asarray(found).astype(int) - np.asarray(PIL.Image.open(expected))
-    assert np.abs(difference).mean() < 1
 
     # Again without the broken files: everything is there already.
     (blurred / "truncated.png").unlink()
@@ -269,7 +254,7 @@ def test_a_mixed_folder_is_deblurred_except_for_its_broken_files(tmp_path):
     write_image(sharp / "gray.png", np.zeros((2, 2), np.uint8))
     again = deblur(*flags)
     assert (again.returncode, again.stderr) == (0, "")
-    assert "6 outputs exist and are kept" in again.stdout
+    assert "5 outputs exist and are kept" in again.stdout
     assert read_image(sharp / "gray.png").shape == (2, 2)
     redone = deblur(*flags, "--overwrite")
     assert redone.returncode == 0
