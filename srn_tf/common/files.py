@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from srn_tf.common.errors import InputError, RunError
 
@@ -122,6 +123,18 @@ def read_text(path: str | os.PathLike) -> str:
     except UnicodeDecodeError:
         pass
     raise InputError(f"{path} is no text, or too long for one")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """The value in a JSON file that this package wrote.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error})") from None
 
 
 @contextlib.contextmanager

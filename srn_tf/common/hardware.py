@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
+import re
 from pathlib import Path
 
 import tensorflow as tf
@@ -35,6 +37,16 @@ def computes_in(dtype: str) -> bool:
         capabilities = [each.get("compute_capability", (0, 0)) for each in details]
         return dtype == "float16" or min(capabilities) >= _AMPERE
     return dtype == "bfloat16" and bool(_FAST_IN_BFLOAT16 & set(_read("/proc/cpuinfo").split()))
+
+
+def device_name() -> str:
+    """The model of the GPU, or of the CPU and how many cores it has."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    named = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    model = named[1] if named else platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"
 
 
 def available_memory(root: str = "/") -> int:

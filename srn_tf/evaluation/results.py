@@ -19,7 +19,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import io
-import json
 import math
 import platform
 from collections.abc import Iterable, Sequence
@@ -29,8 +28,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from srn_tf.common.errors import InputError, named
-from srn_tf.common.files import read_text, write_json, write_text
+from srn_tf.common.errors import named
+from srn_tf.common.files import read_json, write_json, write_text
 from srn_tf.evaluation.protocol import TestData
 
 FILES = ("results.csv", "baseline.csv", "sequences.md", "summary.json")
@@ -100,18 +99,9 @@ def write_results(output: Path, data: TestData, rows: list[Row], about: dict) ->
 
 
 def read_summary(folder: str | Path) -> dict | None:
-    """The content of summary.json in the folder of an evaluation; None when it has none.
-
-    Raises:
-      InputError: the file cannot be read.
-    """
+    """The content of summary.json in the folder of an evaluation; None when it has none."""
     path = Path(folder) / SUMMARY
-    if not path.exists():
-        return None
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read ({error}): evaluate again") from None
+    return read_json(path) if path.exists() else None
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,8 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +24,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import read_text, remove, write_json
+from srn_tf.common.files import read_json, remove, write_json
 from srn_tf.common.folders import joined_inside, locked
+from srn_tf.common.hardware import device_name
 from srn_tf.common.progress import progress
 from srn_tf.common.threads import ahead
 from srn_tf.evaluation import results
@@ -41,7 +39,7 @@ from srn_tf.media.images import read_rgb, write_image
 from srn_tf.weights.run_folder import CONFIG, load_model, read_config
 from srn_tf.weights.starter import is_starter
 
-STATE, PREDICTIONS, _OLD_LOG = "evaluation.json", "predictions", "scores.jsonl"
+STATE, PREDICTIONS = "evaluation.json", "predictions"
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
 
 
@@ -177,13 +175,9 @@ def _selection(run_dir: str | Path, data: TestData, checkpoint: str) -> dict:
     selected_on = (read_config(run_dir).get("data") or {}).get("selected_on")
     if selected_on is None:
         return {"selected_on": "unknown"}
-
-    def known(fingerprint: list) -> list:  # of the name the last number: the rest is of folders
-        name, *sizes = fingerprint
-        return [re.findall(r"\d+", name)[-1:], *sizes]
-
-    scored = [known(fingerprint) for fingerprint in data.fingerprints]
-    shared = sum(known(fingerprint) in scored for fingerprint in selected_on)
+    # Names depend on the layout; size and lengths of both files tell images apart well enough.
+    scored = [sizes for _, *sizes in data.fingerprints]
+    shared = sum(sizes in scored for _, *sizes in selected_on)
     if shared:
         print(
             f"warning: {shared} of the images on which {run_dir} selected its best checkpoint are "
@@ -220,75 +214,47 @@ def evaluate(
         holds something else.
       RunError: what the network gives cannot be used.
     """
-    output = Path(output)
-    _check_output(output, data)
+    output, data_dir = Path(output), Path(data.about["data_dir"])
+    # A list file may name images anywhere: their own folders are closed to results then.
+    folders = {data_dir} if data_dir.is_dir() else set()
+    folders |= {image.blurred.resolve().parent for image in data.images}
+    if folders & {output.resolve(), *output.resolve().parents}:
+        raise InputError(f"{output} is inside of the data: choose another --output")
     paths = predictions or {i.name: prediction_path(output, i) for i in data.images}
     subject = {**data.about, "predictions_dir": about.get("predictions_dir"), "data": data.digest}
     del subject["data_dir"]
     with locked(output):
-        summary = _begin(output, {"subject": subject, "made_by": made_by})
-        if summary is None:
-            done = sum(path.exists() for path in paths.values())
-            if deblur and done:
-                print(f"{done} of {len(paths)} images are deblurred already")
-            rows = list(_rows(data, paths, deblur))
-            device = device_name() if deblur else None
-            summary = results.write_results(output, data, rows, {**about, "device": device})
-        else:
+        _begin(output, {"subject": subject, "made_by": made_by})
+        summary = results.read_summary(output)
+        if summary is not None:
             print((output / results.SEQUENCES).read_text(), end="")
-        return summary
+            return summary
+        done = sum(path.exists() for path in paths.values())
+        if deblur and done:
+            print(f"{done} of {len(paths)} images are deblurred already")
+        rows = list(_rows(data, paths, deblur))
+        device = device_name() if deblur else None
+        return results.write_results(output, data, rows, {**about, "device": device})
 
 
-def _check_output(output: Path, data: TestData) -> None:
-    data_dir, output = Path(data.about["data_dir"]), output.resolve()
-    # A list file may name images anywhere: their own folders are closed to results then.
-    folders = {data_dir} if data_dir.is_dir() else set()
-    folders |= {image.blurred.resolve().parent for image in data.images}
-    if folders & {output, *output.parents}:
-        raise InputError(f"{output} is inside of the data: choose another --output")
-
-
-def _begin(output: Path, state: dict) -> dict | None:
-    """Makes `output` ready for an evaluation; the summary where it is finished already."""
-    try:
-        before = _state_of(output)
-        is_ours = before is None or before["subject"] == state["subject"]
-    except (ValueError, LookupError, TypeError, AttributeError):
-        is_ours = False
-    if not is_ours:
-        raise InputError(
-            f"{output} holds the evaluation of something else: choose another --output"
-        )
-    if before and before != state:
-        print(f"{output} was made with other weights or predictions: it is made anew")
-    for name in (
-        PREDICTIONS,
-        results.RESULTS,
-        results.BASELINE,
-        results.SEQUENCES,
-        results.SUMMARY,
-    ):
-        if before and before != state:
-            remove(output / name)
-        elif not before and (output / name).exists():
-            raise InputError(
-                f"{output / name} was not made by an evaluation: choose another --output"
-            )
-    write_json(output / STATE, state)
-    return results.read_summary(output)
-
-
-def _state_of(output: Path) -> dict | None:
-    """What `output` holds the evaluation of; version 0.1 wrote it at the beginning of a log."""
+def _begin(output: Path, state: dict) -> None:
+    """Makes `output` ready for an evaluation; what other weights have made there is removed."""
+    made = [output / name for name in (PREDICTIONS, *results.FILES)]
     if (output / STATE).exists():
-        return dict(json.loads(read_text(output / STATE)))
-    if not (output / _OLD_LOG).exists():
-        return None
-    subject = json.loads(read_text(output / _OLD_LOG).splitlines()[0])["evaluation"]
-    state = {"made_by": subject.pop("weights", None), "subject": subject}
-    subject["data"] = subject.pop("images")
-    subject.setdefault("predictions_dir", None)
-    return state
+        before = read_json(output / STATE)
+        if before.get("subject") != state["subject"]:
+            raise InputError(
+                f"{output} holds the evaluation of something else: choose another --output"
+            )
+        if before != state:
+            print(f"{output} was made with other weights or predictions: it is made anew")
+            for path in made:
+                remove(path)
+    else:
+        for path in made:
+            if path.exists():
+                raise InputError(f"{path} was not made by an evaluation: choose another --output")
+    write_json(output / STATE, state)
 
 
 def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> Iterator[results.Row]:
@@ -329,17 +295,3 @@ def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> It
         loaded = ahead(reader, read, data.images, 2)
         rows = ahead(scorer, scored, map(computed, loaded), threads)
         yield from progress(rows, "evaluating", len(data.images))
-
-
-def device_name() -> str:
-    """The model of the GPU, or of the CPU and how many cores it has."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        model = next(names, model)
-    return f"{model}, {os.cpu_count()} cores"

@@ -1,7 +1,5 @@
 """Evaluation: what an interrupted or finished one has done already."""
 
-import json
-
 import pytest
 from scored_images import NAMES, Halver, pixels, png, psnr_of, table
 
@@ -71,19 +69,6 @@ def test_a_finished_evaluation_computes_nothing(run, capsys):
     first = capsys.readouterr().out
     assert run(None) == summary
     assert capsys.readouterr().out.strip() in first
-
-
-def test_an_evaluation_of_version_0_1_is_taken_over(run, output):
-    summary = run(Halver())
-    state = json.loads((output / "evaluation.json").read_text())
-    (output / "evaluation.json").unlink()
-    subject = {**state["subject"], "images": state["subject"]["data"], "weights": state["made_by"]}
-    log = {"evaluation": {k: v for k, v in subject.items() if k not in ("data", "predictions_dir")}}
-    (output / "scores.jsonl").write_text(json.dumps(log) + "\n")
-    assert run(None) == summary
-    network = Halver(3)
-    assert run(network, "other weights") != summary
-    assert network.calls
 
 
 def test_scores_of_other_weights_are_never_mixed_in(run, output, tmp_path):
