@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     recipe: dict[str, Any]
 
 
-class Row(NamedTuple):
+class Trained(NamedTuple):
     """An answer with what was trained for it and how that scored."""
 
     question: str
@@ -89,7 +89,7 @@ def main() -> None:
             config = configuration(base, question, answer)
             folder = Path(flags.FLAGS.runs) / run_name(config, base)
             summary = runs.train_and_evaluate(config.variant, config, options, folder, data)
-            rows.append(Row(question, answer, config, summary))
+            rows.append(Trained(question, answer, config, summary))
     print(write_table(rows, Path(flags.FLAGS.output)))
 
 
@@ -116,7 +116,7 @@ def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
     return "-".join([slug(config.variant.name), *changes])
 
 
-def write_table(rows: Sequence[Row], output: Path) -> str:
+def write_table(rows: Sequence[Trained], output: Path) -> str:
     """Writes choices.md and choices.csv into `output`; returns the text."""
     from experiments.report import reservation, scored_on, write_tables
     from srn_tf.evaluation.results import number

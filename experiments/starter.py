@@ -16,13 +16,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from srn_tf.common.cli import run
+from srn_tf.common.errors import InputError
+from srn_tf.common.files import written_beside
 from srn_tf.common.flags import define_flags, read_flags
 from srn_tf.common.options import PathText, number
+from srn_tf.weights.starter import STEPS, VARIANT
+
+if TYPE_CHECKING:
+    from srn_tf.network.model import ScaleRecurrentNet
 
 RECIPE = {
-    "variant": "SR-EDRB3",
+    "variant": VARIANT,
     "start": "identity",
     "batch_size": 4,
     "crop_size": 96,
@@ -65,7 +74,6 @@ def main() -> None:
     from data_tools.starter_pairs import make_starter
     from srn_tf.training import configured, train
     from srn_tf.weights.run_folder import load_model
-    from srn_tf.weights.starter import save_starter
 
     flags = read_flags(Flags)
     photographs = [Path(folder) for folder in flags.photographs]
@@ -77,8 +85,24 @@ def main() -> None:
     train(config, options, run_dir)
     model = load_model(run_dir)
     output = Path(run_dir) / "starter.npz"
-    save_starter(model, model.restored_step, output)
+    save_starter(model, output)
     print(f"{output}: {model.variant.name} after {model.restored_step} steps")
+
+
+def save_starter(model: ScaleRecurrentNet, file: Path) -> None:
+    """Writes the weights of `model` in float16, and its `restored_step`.
+
+    Raises:
+      InputError: a weight has no float16.
+    """
+    with np.errstate(over="ignore"):  # seen below
+        arrays = {each.name: each.numpy().astype(np.float16) for each in model.variables}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise InputError(f"{name} holds values that float16 cannot")
+    # An open file, as NumPy adds its suffix to a name.
+    with written_beside(file) as temporary, temporary.open("wb") as opened:
+        np.savez_compressed(opened, **arrays, **{STEPS: np.array(model.restored_step)})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The stages of a job at once: other threads work while the caller goes on."""
+"""The stages of a job at once: other threads work beside the caller."""
 
 from __future__ import annotations
 

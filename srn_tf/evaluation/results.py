@@ -44,7 +44,7 @@ TITLES = {
 }
 
 
-class Row(NamedTuple):
+class ImageScores(NamedTuple):
     """One image: the metrics of its prediction and of the blurred image, the network's seconds."""
 
     image: str
@@ -54,7 +54,7 @@ class Row(NamedTuple):
     seconds: float | None
 
 
-def write_results(output: Path, data: TestData, rows: list[Row], about: dict) -> dict:
+def write_results(output: Path, data: TestData, rows: list[ImageScores], about: dict) -> dict:
     """Writes all four files into `output` and prints the table.
 
     Args:
@@ -135,7 +135,7 @@ def number(metric: str, value: float | None) -> str:
     return f"{value:.2f}" if metric in ("psnr", "seconds") else f"{value:.4f}"
 
 
-def _means(metrics: Sequence[str], rows: list[Row]) -> dict:
+def _means(metrics: Sequence[str], rows: list[ImageScores]) -> dict:
     """Means over the finite scores and known times, and which images equal the truth."""
     means = {"images": len(rows)}
     for key, kind in (("mean", "scores"), ("baseline", "baseline")):
@@ -148,7 +148,7 @@ def _means(metrics: Sequence[str], rows: list[Row]) -> dict:
     return means
 
 
-def _csv(data: TestData, rows: list[Row]) -> str:
+def _csv(data: TestData, rows: list[ImageScores]) -> str:
     metrics = data.test_set.metrics
     means = _means(metrics, rows)
     scored = f"{data.tag}, {len(rows)} images"

@@ -257,7 +257,9 @@ def _begin(output: Path, state: dict) -> None:
     write_json(output / STATE, state)
 
 
-def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> Iterator[results.Row]:
+def _rows(
+    data: TestData, paths: dict[str, Path], deblur: Callable | None
+) -> Iterator[results.ImageScores]:
     """The scores of all images in order; reading, computing and scoring take place at once."""
     is_warm = False
 
@@ -280,7 +282,7 @@ def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> It
             raise RunError(f"{loaded.image.blurred}: {error}") from None
         return loaded._replace(deblurred=deblurred, seconds=time.perf_counter() - started)
 
-    def scored(loaded: _Loaded) -> results.Row:
+    def scored(loaded: _Loaded) -> results.ImageScores:
         image, path, blurred, deblurred, seconds = loaded
         if seconds is not None:
             write_image(path, deblurred)
@@ -288,7 +290,7 @@ def _rows(data: TestData, paths: dict[str, Path], deblur: Callable | None) -> It
             scores, baseline = data.test_set.score(image, [deblurred, blurred])
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-        return results.Row(image.name, image.sequence, scores, baseline, seconds)
+        return results.ImageScores(image.name, image.sequence, scores, baseline, seconds)
 
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as scorer:

@@ -37,7 +37,7 @@ RECURRENT = {
     "none": "NoCell",
 }
 # Fields that take one of few values, and fields that are numbers from 1 up to a largest.
-_CHOICES = {
+_ALLOWED = {
     "recurrent": tuple(RECURRENT),
     "upsampling": ("bilinear", "deconvolution", "sub_pixel"),
     "block": ("residual", "plain"),
@@ -92,7 +92,7 @@ class Variant:
     published: Published | None = None
 
     def __post_init__(self):
-        for field, choices in _CHOICES.items():
+        for field, choices in _ALLOWED.items():
             value = getattr(self, field)
             if value not in choices:
                 names = ", ".join(map(str, choices))
@@ -157,7 +157,7 @@ TABLE1: tuple[Variant, ...] = (
 )
 
 # What Sec. 3.1 names besides: a cell and two operators for upsampling. The paper prints no numbers.
-CHOICES: tuple[Variant, ...] = (
+ALTERNATIVES: tuple[Variant, ...] = (
     _replaced(_BASE, "SR-EDRB3-GRU", recurrent="conv_gru"),
     _replaced(_BASE, "SR-EDRB3-Deconv", upsampling="deconvolution"),
     _replaced(_BASE, "SR-EDRB3-SubPixel", upsampling="sub_pixel"),
@@ -170,7 +170,7 @@ RELEASED: tuple[Variant, ...] = (
 )
 
 VARIANTS: dict[str, Variant] = {
-    variant.name: variant for variant in (*TABLE1, _SRN, *CHOICES, *RELEASED)
+    variant.name: variant for variant in (*TABLE1, _SRN, *ALTERNATIVES, *RELEASED)
 }
 FIELDS: dict[str, Any] = {
     field: default for field, default in _BASE.to_dict().items() if field != "name"

@@ -13,7 +13,7 @@ from srn_tf.data.caches import disk_cache_path, gigabytes
 from srn_tf.data.frames import decoded
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy, prepare_devices
-from srn_tf.training.log import Row
+from srn_tf.training.log import LogRow
 from srn_tf.training.loop import run_steps
 from srn_tf.training.record import check_same_configuration, check_same_data, record_of_data
 from srn_tf.training.run import Run, open_run
@@ -49,14 +49,14 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
             check_same_data(Path(run_dir), recorded, found, has_best=False)
         for _ in decoded(run.data.train, "reading all pairs once"):
             pass
-        rows: list[Row] = []
+        rows: list[LogRow] = []
         run_steps(run, rows.append)
         if run.is_chief:
             print(_prediction(run, options, rows))
             print(f"dry run: everything works; nothing was written to {run_dir}")
 
 
-def _prediction(run: Run, options: RunOptions, rows: list[Row]) -> str:
+def _prediction(run: Run, options: RunOptions, rows: list[LogRow]) -> str:
     config, images = run.config, run.data.held_out or run.data.test
     steps = options.max_steps or config.decay_steps
     rows = [row for row in rows if "images_per_second" in row]

@@ -17,7 +17,7 @@ from srn_tf.common.files import read_text, write_text
 from srn_tf.common.folders import tensorflow_path
 from srn_tf.common.progress import Progress, duration, say
 
-Row = dict[str, float]
+LogRow = dict[str, float]
 METRICS = "metrics.csv"
 VALIDATION = ("validation_psnr", "validation_gain", "validation_ssim")
 _NORM = "recurrent_gradient_norm"
@@ -43,7 +43,7 @@ class TrainingLog:
         start_step: int,
         total_steps: int,
         batch_size: int,
-        on_log: Callable[[Row], None] | None = None,
+        on_log: Callable[[LogRow], None] | None = None,
     ):
         self.table = run_dir / METRICS
         self.start_step, self.total_steps = start_step, total_steps
@@ -73,7 +73,7 @@ class TrainingLog:
         self.waited += waited
         self.bar.update()
 
-    def write(self, step: int, means: Row) -> None:
+    def write(self, step: int, means: LogRow) -> None:
         """Tells and records what the steps since the last line were like."""
         row = dict(means)
         row["images_per_second"] = (step - self.logged_step) * self.batch_size / self.seconds
@@ -106,7 +106,7 @@ class TrainingLog:
             )
             say(f"warning: {self.alarm}")
 
-    def _has_died(self, row: Row) -> bool:
+    def _has_died(self, row: LogRow) -> bool:
         """Whether the gradient of the recurrent module is a thousandth of what it was, or less.
 
         It is divided by the root of the loss, with which the gradient of Eq. 3 falls in any
@@ -121,7 +121,7 @@ class TrainingLog:
             self._highest = max(self._highest, level)
         return level < _FALL * self._highest
 
-    def add(self, step: int, values: Row) -> None:
+    def add(self, step: int, values: LogRow) -> None:
         """Puts values of a step into metrics.csv and TensorBoard, and calls the hook."""
         row = {"step": step, **values}
         with self.table.open("a", newline="") as file:
@@ -144,7 +144,7 @@ class TrainingLog:
         return self.alarm
 
 
-def read_metrics(path: Path) -> list[Row]:
+def read_metrics(path: Path) -> list[LogRow]:
     """The rows of metrics.csv, values as floats, without those left blank; [] when missing.
 
     A last line without its end, which a kill left, is dropped.

@@ -28,7 +28,7 @@ from srn_tf.training.devices import (
     sum_over_workers,
     worker,
 )
-from srn_tf.training.log import VALIDATION, Row, TrainingLog
+from srn_tf.training.log import VALIDATION, LogRow, TrainingLog
 from srn_tf.training.report import plot_curves, report
 from srn_tf.training.run import CURVES, Run, open_run
 from srn_tf.training.step import NonFiniteStep, NonFiniteWeights
@@ -42,7 +42,7 @@ def train(
     config: TrainingConfig,
     options: RunOptions,
     run_dir: str | Path,
-    on_log: Callable[[Row], None] | None = None,
+    on_log: Callable[[LogRow], None] | None = None,
 ) -> None:
     """Starts the run in `run_dir`, or resumes it from its latest checkpoint.
 
@@ -76,7 +76,7 @@ def train(
         raise Stopped(f"{folder}: stopped; the same command resumes") from None
 
 
-def run_steps(run: Run, on_log: Callable[[Row], None] | None = None) -> str:
+def run_steps(run: Run, on_log: Callable[[LogRow], None] | None = None) -> str:
     """Does the steps that are left; returns what is wrong with the run, if anything is.
 
     Raises:
@@ -142,7 +142,7 @@ def _is_due(step: int, every: int) -> bool:
     return bool(every) and step % every == 0
 
 
-def _make_log(run: Run, on_log: Callable[[Row], None] | None) -> TrainingLog:
+def _make_log(run: Run, on_log: Callable[[LogRow], None] | None) -> TrainingLog:
     columns = [*run.trainer.log_names, "skipped", "loss_scaling", "images_per_second", "data_wait"]
     return TrainingLog(
         run.folder,

@@ -39,7 +39,7 @@ _CALL = ("options", "command", "versions", "git_commit")  # what may differ from
 def write_config(run_dir: Path, variant: Variant, **sections) -> None:
     """Writes config.json with the variant, the given sections and where the run comes from.
 
-    What it said about earlier calls, when there were any, goes on in its list "earlier_calls".
+    What it said about earlier calls, when there were any, is kept in its list "earlier_calls".
     """
     earlier = []
     if (Path(run_dir) / CONFIG).exists():

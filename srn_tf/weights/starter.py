@@ -1,8 +1,9 @@
-"""The weights that come with the package: what they are, how they are read and written.
+"""The weights that come with the package: what they are and how they are read.
 
 Wherever a run folder is asked for, the name `starter` stands for them (a folder of that name is
-`./starter`). starter.npz holds float16 arrays by variable name and the number of training steps;
-MODEL_CARD.md beside it says from what they were trained and what they are good for.
+`./starter`). starter.npz, made by `experiments/starter.py`, holds float16 arrays by variable name
+and the number of training steps; MODEL_CARD.md beside it says what they were trained on and are
+good for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
 from srn_tf.network.variants import get_variant
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NOTE = (
     "starter weights: trained for some hours on rendered shake, they sharpen mild blur; "
     "for more, train on GoPro (README) and pass --run_dir=RUN"
 )
-_STEPS = "steps"
+STEPS = "steps"  # the name in the file
 
 
 def is_starter(run_dir: str | os.PathLike) -> bool:
@@ -61,26 +61,8 @@ def load_starter(file: str | os.PathLike = FILE) -> ScaleRecurrentNet:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             values = [arrays[variable.name].astype(np.float32) for variable in model.variables]
-            model.restored_step = int(arrays[_STEPS])
+            model.restored_step = int(arrays[STEPS])
         model.set_weights(values)
     except Exception as error:  # a damaged archive raises many kinds
         raise InputError(f"{file} does not hold the starter weights: {error}") from None
     return model
-
-
-def save_starter(model: ScaleRecurrentNet, steps: int, file: str | os.PathLike = FILE) -> None:
-    """Writes the weights of `model` in float16, with the steps of its whole training.
-
-    Raises:
-      InputError: `model` is another network, or a weight has no float16.
-    """
-    if model.variant != get_variant(VARIANT):
-        raise InputError(f"the starter weights are those of {VARIANT}, not of {model.variant.name}")
-    with np.errstate(over="ignore"):  # seen below
-        arrays = {each.name: each.numpy().astype(np.float16) for each in model.variables}
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise InputError(f"{name} holds values that float16 cannot")
-    # An open file, as NumPy adds its suffix to a name.
-    with written_beside(file) as temporary, temporary.open("wb") as opened:
-        np.savez_compressed(opened, **arrays, **{_STEPS: np.array(steps)})

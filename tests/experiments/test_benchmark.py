@@ -1,4 +1,4 @@
-"""The benchmark of the data's sources prints its table; what to run must be said."""
+"""The benchmarks print their tables."""
 
 import subprocess
 import sys
@@ -66,27 +66,3 @@ def test_time_and_memory_are_drawn_by_size(tmp_path):
     assert [float(row[0]) for row in rows[1:]] == pytest.approx([0.25, 1.0], rel=0.03)
     assert all(float(cell) > 0 for row in rows[1:] for cell in row)
     assert output.read_bytes().startswith(b"\x89PNG")
-
-
-_COMMAND = "from srn_tf.common.cli import run; run(print, choices=('data', 'model'))"
-
-
-def test_command_with_choices_is_told_the_word():
-    result = _python("-c", _COMMAND, "data")
-    assert (result.returncode, result.stdout) == (0, "data\n")
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ([], "needs one of these words: data, model"),
-        (["everything"], "needs one of these words: data, model"),
-        (["data", "again"], "stray argument 'again'"),
-    ],
-)
-def test_wrong_words_are_bad_usage(words, message):
-    result = _python("-c", _COMMAND, *words)
-    assert result.returncode == 2
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert message in line

@@ -7,9 +7,9 @@ import commands
 import numpy as np
 import pytest
 
-from experiments.choices import QUESTIONS, Row, configuration, run_name, write_table
+from experiments.choices import QUESTIONS, Trained, configuration, run_name, write_table
 from srn_tf.media.images import write_image
-from srn_tf.network.variants import CHOICES, VARIANTS
+from srn_tf.network.variants import ALTERNATIVES, VARIANTS
 from srn_tf.training.configuration import TrainingConfig
 
 PAPER = TrainingConfig(VARIANTS["SR-EDRB3"], "/data/GOPRO_Large")
@@ -27,7 +27,7 @@ def recipes(base, question):
 
 def test_every_choice_is_asked_for_beside_the_papers():
     networks = {answer.variant.name for answers in QUESTIONS.values() for answer in answers}
-    assert networks == {"SR-EDRB3", "RNN", *(variant.name for variant in CHOICES)}
+    assert networks == {"SR-EDRB3", "RNN", *(variant.name for variant in ALTERNATIVES)}
     assert all("(the paper's)" in answers[0].text for answers in QUESTIONS.values())
 
 
@@ -63,7 +63,7 @@ def test_the_table_has_a_row_for_each_answer_and_says_what_it_is(tmp_path):
         "baseline": {"psnr": 24.8, "ssim_matlab": 0.8},
     }
     rows = [
-        Row("loss", answer, configuration(SMALL, "loss", answer), summary)
+        Trained("loss", answer, configuration(SMALL, "loss", answer), summary)
         for answer in QUESTIONS["loss"]
     ]
     text = write_table(rows, tmp_path)

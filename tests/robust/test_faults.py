@@ -2,7 +2,7 @@
 
 Faults: a kill (SIGKILL) at several moments of writing, a disk that is full (a limit on the size of
 files, and a small file system where the system lets one be made), and two processes at once. After
-each, no file is cut, the same command goes on or starts again, and ends with what an undisturbed
+each, no file is cut, the same command resumes or starts again, and ends with what an undisturbed
 one writes; a full disk is one line and an exit status.
 """
 

@@ -1,4 +1,4 @@
-"""A run that is killed, whose disk is full or whose files rot goes on or ends as it should."""
+"""A run that is killed, whose disk is full or whose files rot resumes or ends as it should."""
 
 import errno
 import os
@@ -164,7 +164,7 @@ def test_killed_and_resumed_runs_end_with_the_same_bits(data, tmp_path):
         assert process.returncode == -signal.SIGKILL
         status, output = commands.run("srn_tf.train", *flags, f"--run_dir={run_dir}")
         assert status == 0, output
-        assert moment <= 3 or "steps 0 to" not in output  # it did go on from a checkpoint
+        assert moment <= 3 or "steps 0 to" not in output  # it did resume from a checkpoint
         found = weights(run_dir, steps)
         assert found.keys() == expected.keys()
         identical += all(found[name].tobytes() == expected[name].tobytes() for name in expected)

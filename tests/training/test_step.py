@@ -9,7 +9,7 @@ import tensorflow as tf
 from training_steps import do_steps
 
 from srn_tf.common.keras import keras
-from srn_tf.network.variants import CHOICES, TABLE1, VARIANTS
+from srn_tf.network.variants import ALTERNATIVES, TABLE1, VARIANTS
 from srn_tf.training.configuration import TrainingConfig
 from srn_tf.training.optimizer import learning_rate
 from srn_tf.training.recipe import LOSSES, SCHEDULES
@@ -320,7 +320,9 @@ def test_mixed_precision_has_the_gradients_of_float32():
 
 
 # With one block each, so that those which differ in nothing else are one.
-KINDS = {dataclasses.replace(v, blocks=1, name="", published=None): v for v in (*TABLE1, *CHOICES)}
+KINDS = {
+    dataclasses.replace(v, blocks=1, name="", published=None): v for v in (*TABLE1, *ALTERNATIVES)
+}
 
 
 @pytest.mark.usefixtures("eager")

@@ -1,4 +1,4 @@
-"""What one line of TensorFlow (2.15, or 2.21 with tf-keras) has saved, the other goes on with."""
+"""What one line of TensorFlow (2.15, or 2.21 with tf-keras) has saved, the other resumes from."""
 
 import os
 import shutil

@@ -37,7 +37,7 @@ def test_earlier_calls_are_kept(tmp_path, monkeypatch):
 
 
 class TestCheckpointsThatLackVariables:
-    """Commands read through `load_model`, a training that goes on through `Checkpoints`."""
+    """Commands read through `load_model`, a training that resumes through `Checkpoints`."""
 
     @pytest.fixture
     def run_dir(self, tmp_path):
