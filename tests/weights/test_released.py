@@ -96,14 +96,6 @@ def test_released_weights_are_told_from_others_by_their_index(released, run_dir,
     assert convert(released("gray").path, "gray", run_dir.with_name("released"))
 
 
-def test_folders_with_brackets_serve_as_well(released, tmp_path):
-    folder = tmp_path / "authors [1]*"
-    folder.mkdir()
-    copied(released("gray").path, folder)
-    convert(str(folder / "model"), "gray", folder / "run?")
-    assert load_model(folder / "run?").variant.name == "gray"
-
-
 def assert_refused(checkpoint, name, run_dir, *words):
     with pytest.raises(InputError) as caught:
         convert(str(checkpoint), name, run_dir)
@@ -114,23 +106,20 @@ def assert_refused(checkpoint, name, run_dir, *words):
     assert not run_dir.exists()
 
 
-def test_missing_variable_is_named(released, run_dir, tmp_path):
-    weights = dict(released("gray").weights)
-    del weights["g_net/dec2_2/conv1/biases"]
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("g_net/dec2_2/conv1/biases", None, ["is missing"]),
+        ("g_net/enc4_1/weights", np.zeros(3, np.float32), ["has no place in the network"]),
+        ("g_net/enc1_1/biases", np.zeros(31, np.float32), ["(31,)", "(32,)"]),
+    ],
+    ids=["missing", "left over", "of another shape"],
+)
+def test_variables_that_do_not_fit_are_named(released, run_dir, tmp_path, variable, value, words):
+    weights = {**released("gray").weights, variable: value}
+    weights = {name: value for name, value in weights.items() if value is not None}
     path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
-    assert_refused(path, "gray", run_dir, "g_net/dec2_2/conv1/biases is missing")
-
-
-def test_left_over_variable_is_named(released, run_dir, tmp_path):
-    weights = {**released("gray").weights, "g_net/enc4_1/weights": np.zeros(3, np.float32)}
-    path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
-    assert_refused(path, "gray", run_dir, "g_net/enc4_1/weights")
-
-
-def test_variable_of_wrong_shape_is_named_with_both_shapes(released, run_dir, tmp_path):
-    weights = {**released("gray").weights, "g_net/enc1_1/biases": np.zeros(31, np.float32)}
-    path = reference.write_tf1_checkpoint(tmp_path / "model", weights)
-    assert_refused(path, "gray", run_dir, "g_net/enc1_1/biases", "(31,)", "(32,)")
+    assert_refused(path, "gray", run_dir, variable, *words)
 
 
 @pytest.mark.parametrize(
@@ -143,38 +132,46 @@ def test_checkpoint_of_another_model_is_recognised(released, run_dir, held, aske
 
 
 def copied(checkpoint, folder):
-    """The data file of a copy of a checkpoint, to be damaged."""
-    for suffix in (".index", ".data-00000-of-00001"):
-        (folder / f"model{suffix}").write_bytes(Path(checkpoint + suffix).read_bytes())
-    return folder / "model.data-00000-of-00001"
+    """Index and data of a copy of a checkpoint, to be damaged."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"model{suffix}" for suffix in (".index", ".data-00000-of-00001")]
+    for path in paths:
+        path.write_bytes(Path(checkpoint + path.name[len("model") :]).read_bytes())
+    return paths
 
 
-def test_checkpoint_that_is_not_there_is_named(run_dir, tmp_path):
-    assert_refused(tmp_path / "deblur.model-1", "gray", run_dir)
+def no_checkpoint(index, data):
+    index.write_text("no checkpoint")
+    data.write_text("no checkpoint")
 
 
-def test_file_that_is_no_checkpoint_is_named(run_dir, tmp_path):
-    (tmp_path / "model.index").write_text("no checkpoint")
-    (tmp_path / "model.data-00000-of-00001").write_text("no checkpoint")
-    assert_refused(tmp_path / "model", "gray", run_dir)
-
-
-def test_truncated_checkpoint_is_named(released, run_dir, tmp_path):
-    data = copied(released("gray").path, tmp_path)
+def truncated(index, data):
     with data.open("r+b") as file:
         file.truncate(data.stat().st_size // 2)
-    assert_refused(tmp_path / "model", "gray", run_dir, "not a readable checkpoint")
 
 
-def test_checkpoint_without_its_data_file_is_named(released, run_dir, tmp_path):
-    copied(released("gray").path, tmp_path).unlink()
-    assert_refused(tmp_path / "model", "gray", run_dir)
+def a_pipe(index, data):
+    index.unlink()
+    os.mkfifo(index)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda index, data: index.unlink(), "does not exist"),
+        (lambda index, data: data.unlink(), "not a readable checkpoint"),
+        (no_checkpoint, "not a readable checkpoint"),
+        (truncated, "not a readable checkpoint"),
+        (a_pipe, "is a pipe"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_named(released, run_dir, tmp_path, damage, words):
+    damage(*copied(released("gray").path, tmp_path))
+    assert_refused(tmp_path / "model", "gray", run_dir, words)
 
 
 def test_refused_checkpoint_leaves_the_network_as_it_was(released, tmp_path):
-    data = copied(released("gray").path, tmp_path)
-    with data.open("r+b") as file:
-        file.truncate(data.stat().st_size // 2)
+    truncated(*copied(released("gray").path, tmp_path))
     model = build_model("gray")
     before = model.get_weights()
     with pytest.raises(InputError):
@@ -208,15 +205,10 @@ def test_full_disk_leaves_nothing(released, run_dir):
     assert not [path for path in os.listdir(run_dir.parent) if "partial" in path]
 
 
-def test_checkpoint_that_is_a_pipe_is_refused(released, run_dir, tmp_path):
-    copied(released("gray").path, tmp_path)
-    (tmp_path / "model.index").unlink()
-    os.mkfifo(tmp_path / "model.index")
-    assert_refused(tmp_path / "model", "gray", run_dir, "is a pipe")
-
-
-def test_command_says_whose_weights_these_are(released, run_dir):
-    flags = [f"--checkpoint={released('color').path}", "--model=color", f"--run_dir={run_dir}"]
+def test_command_says_whose_weights_these_are_also_in_folders_with_brackets(released, tmp_path):
+    folder, run_dir = tmp_path / "authors [1]*", tmp_path / "authors [1]*" / "run?"
+    copied(released("color").path, folder)
+    flags = [f"--checkpoint={folder / 'model'}", "--model=color", f"--run_dir={run_dir}"]
     status, output = run("srn_tf.convert", *flags)
     assert status == 0
     assert f"{run_dir}: imported another training of the same network (color)" in output
