@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from srn_tf.common.errors import InputError
-from srn_tf.common.files import written_beside
+from srn_tf.common.files import write_text, written_beside
 from srn_tf.data import normal_form
 from srn_tf.evaluation.metrics import psnr
 from srn_tf.evaluation.protocol import TestData, TestImage
-from srn_tf.evaluation.results import markdown_table, number
+from srn_tf.evaluation.results import csv_text, markdown_table, number
 from srn_tf.media.images import read_rgb
 from srn_tf.training.configuration import TrainingConfig
 
@@ -33,13 +32,8 @@ def write_tables(
       The text of the former.
     """
     text = f"{markdown_table(header, rows)}\n\n{caption.rstrip()}\n"
-    with written_beside(output / f"{name}.md") as temporary:
-        temporary.write_text(text)
-    with (
-        written_beside(output / f"{name}.csv") as temporary,
-        temporary.open("w", newline="") as file,
-    ):
-        csv.writer(file).writerows([header, *rows])
+    write_text(output / f"{name}.md", text)
+    write_text(output / f"{name}.csv", csv_text([header, *rows]))
     return text
 
 

@@ -119,6 +119,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), line(rule), *map(line, rows)])
 
 
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """The text of a CSV file of these rows."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
 def finite_mean(values: Iterable[float]) -> tuple[float | None, int]:
     """The mean of the finite values, None where there are none, and how many they are.
 
@@ -154,16 +161,13 @@ def _csv(data: TestData, rows: list[ImageScores]) -> str:
     scored = f"{data.tag}, {len(rows)} images"
     if means["identical"]:
         scored += f", PSNR of {len(rows) - len(means['identical'])}"
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(["image", "sequence", *metrics, "seconds"])
-    mean = ("mean", scored, *means["mean"].values())
+    table = [["image", "sequence", *metrics, "seconds"]]
     for name, sequence, *values in (
         *((row.image, row.sequence, *row.scores, row.seconds) for row in rows),
-        mean,
+        ("mean", scored, *means["mean"].values()),
     ):
-        table.writerow([name, sequence, *("" if v is None else f"{v:.6f}" for v in values)])
-    return text.getvalue()
+        table.append([name, sequence, *("" if v is None else f"{v:.6f}" for v in values)])
+    return csv_text(table)
 
 
 def _sequence_table(metrics: Sequence[str], means: dict[str, dict]) -> str:

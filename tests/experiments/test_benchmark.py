@@ -1,30 +1,17 @@
 """The benchmarks print their tables."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+import commands
 import pytest
-
-
-def _python(*arguments):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.robust
 def test_table_has_a_row_for_every_source():
     options = ("--pairs=2", "--batch_size=1", "--runs=1", "--seconds=0.01", "--steps=2")
-    result = _python("-m", "experiments.benchmark", "data", *options)
-    assert result.returncode == 0, result.stderr
+    status, output = commands.run("experiments.benchmark", "data", *options)
+    assert status == 0, output
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in result.stdout.splitlines()
+        for line in output.splitlines()
         if line.startswith("| ")
     ]
     speeds, demand = rows[1:5], rows[6:]
@@ -43,9 +30,9 @@ def test_table_has_a_row_for_every_source():
 @pytest.mark.robust
 def test_engines_run_the_same_network(tmp_path):
     options = ("--variant=SR-EDRB1,width=2", "--side=32", "--runs=1")
-    result = _python("-m", "experiments.benchmark", "inference", *options)
-    assert result.returncode == 0, result.stderr
-    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines() if line.startswith("| ")]
+    status, output = commands.run("experiments.benchmark", "inference", *options)
+    assert status == 0, output
+    rows = [line.split("|")[1:-1] for line in output.splitlines() if line.startswith("| ")]
     assert [row[0].strip() for row in rows][:3] == [
         "Engine",
         "srn_tf, float32",
@@ -53,16 +40,17 @@ def test_engines_run_the_same_network(tmp_path):
     ]
     assert min(float(row[2]) for row in rows[1:]) == 1
     for name in ("bfloat16", "ONNX Runtime", "OpenVINO"):  # measured or said to be absent
-        assert name in result.stdout
+        assert name in output
 
 
 @pytest.mark.robust
 def test_time_and_memory_are_drawn_by_size(tmp_path):
     options = ("--variant=SS,width=2,blocks=1", "--largest=1", "--runs=1")
-    output = tmp_path / "scaling.png"
-    result = _python("-m", "experiments.benchmark", "scaling", *options, f"--output={output}")
-    assert result.returncode == 0, result.stderr
-    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines() if line.startswith("| ")]
+    picture = tmp_path / "scaling.png"
+    options += (f"--output={picture}",)
+    status, output = commands.run("experiments.benchmark", "scaling", *options)
+    assert status == 0, output
+    rows = [line.split("|")[1:-1] for line in output.splitlines() if line.startswith("| ")]
     assert [float(row[0]) for row in rows[1:]] == pytest.approx([0.25, 1.0], rel=0.03)
     assert all(float(cell) > 0 for row in rows[1:] for cell in row)
-    assert output.read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes().startswith(b"\x89PNG")
