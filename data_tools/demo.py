@@ -35,7 +35,7 @@ class Flags:
     output: PathText
     overwrite: bool = False
     camera: str = one_of(("pan", "shake"), "pan")
-    seed: int = number(0, least=0, below=2**32)
+    seed: int = number(0, most=2**32 - 1)
     train_pairs: int = number(240, least=1)
     test_pairs: int = number(9, least=1)
     height: int = number(256, least=16, most=2**13)

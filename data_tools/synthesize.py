@@ -205,8 +205,8 @@ class Flags:
     output: PathText
     split: str = one_of(("train", "test"), "train")
     window: str = "7-13"
-    seed: int = number(0, least=0, below=2**32)
-    fps: float | None = number(None, above=0, most=1e6)
+    seed: int = number(0, most=2**32 - 1)
+    fps: float | None = number(None, least=1e-3, most=1e6)
     allow_low_fps: bool = False
 
 

@@ -47,13 +47,13 @@ class Flags:
 
     variant: str = "SR-EDRB3"
     side: int = number(256, least=1, most=2**13)
-    largest: float = number(24.0, above=0, most=400)
+    largest: float = number(24.0, least=0.01, most=400)
     output: PathText = "scaling.png"
     pairs: int = number(50, least=1)
     batch_size: int | None = number(None, least=1, most=2**16)
     crop_size: int | None = number(None, least=16, most=720)
     runs: int = number(5, least=1)
-    seconds: float = number(3.0, above=0, most=3600)
+    seconds: float = number(3.0, least=1e-3, most=3600)
     steps: int = number(5, least=2)
 
 

@@ -59,7 +59,7 @@ class Flags:
     checkpoint: str = one_of(("latest", "best"), "latest")
     precision: str = one_of(("auto", "float32", "bfloat16"), "auto")
     tile: int | None = number(None, least=1, most=2**20)
-    halo: int | None = number(None, least=0, most=2**20)
+    halo: int | None = number(None, most=2**20)
 
 
 define_flags(Flags)

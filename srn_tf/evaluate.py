@@ -25,7 +25,7 @@ from srn_tf.common.start import start_tensorflow
 from srn_tf.evaluation.datasets import TEST_SETS, open_test_set
 from srn_tf.training.configuration import BLUR_SUBSETS
 
-_ABOUT = "; ".join(f"{name}: {test_set.about}" for name, test_set in TEST_SETS.items())
+_ABOUT = "; ".join(f"{name}: {test_set.about}" for name, test_set in TEST_SETS.items()) + "."
 
 
 @dataclasses.dataclass(frozen=True)

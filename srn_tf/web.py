@@ -37,7 +37,7 @@ class Flags:
     run_dir: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = number(7860, least=1, most=65535)
-    max_megapixels: float = number(30.0, above=0, most=1e6)
+    max_megapixels: float = number(30.0, least=1e-6, most=1e6)
 
 
 define_flags(Flags)

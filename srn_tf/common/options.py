@@ -39,7 +39,6 @@ _TYPES = {
     "str": ((str,), "a text"),
     "PathText": ((str,), "a text"),
 }
-_LARGEST = 10**9  # of numbers for which nothing else is said
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,33 +48,26 @@ class Option:
     Attributes:
       name: of the field and the flag.
       type: the annotation, without `| None`; of others than those above nothing is checked.
+      optional: None is allowed.
       help: its description.
       group: the headline above it.
       choices: the allowed values, or () for all.
-      least: the smallest allowed value, or None.
-      above: allowed values are larger than this, or None.
-      most: the largest allowed value, or None.
-      below: allowed values are smaller than this, or None.
-      optional: None is allowed.
+      least, most: the smallest and the largest allowed number.
     """
 
     name: str
     type: str
+    optional: bool
     help: str
     group: str
     choices: tuple[str, ...] = ()
     least: float | None = None
-    above: float | None = None
     most: float | None = None
-    below: float | None = None
-    optional: bool = False
 
     @property
     def range(self) -> str:
-        """The allowed numbers in words, "at least 1 and at most 100"; "" for other types."""
-        ends = {"at least": self.least, "above": self.above}
-        ends.update({"at most": self.most, "below": self.below})
-        return " and ".join(f"{word} {end:,.12g}" for word, end in ends.items() if end is not None)
+        """In words, "at least 1 and at most 100"; "" where it has none."""
+        return "" if self.most is None else f"at least {self.least:g} and at most {self.most:,.12g}"
 
     def parse(self, text: str) -> Any:
         """The value, or one of several, that `text` on a command line stands for.
@@ -103,22 +95,13 @@ class Option:
             raise InputError(f"{self.name} must be {noun}, not {value!r}")
         if self.choices and value not in self.choices:
             raise InputError(f"{self.name} must be one of {', '.join(self.choices)}, not {value!r}")
-        inside = (
-            (self.least is None or value >= self.least)  # each is false for NaN
-            and (self.above is None or value > self.above)
-            and (self.most is None or value <= self.most)
-            and (self.below is None or value < self.below)
-        )
-        if not inside:
+        if self.most is not None and not self.least <= value <= self.most:  # nor is NaN
             raise InputError(f"{self.name} must be {self.range}, not {value}")
 
 
-def number(default: float | None, **limits: float) -> Any:
-    """A field for a number; `limits` are least, above, most and below, as in `Option`.
-
-    Without most or below the number is at most 1e9.
-    """
-    return dataclasses.field(default=default, metadata=limits)
+def number(default: float | None, least: float = 0, most: float = 10**9) -> Any:
+    """A field for a number from `least` to `most`."""
+    return dataclasses.field(default=default, metadata={"least": least, "most": most})
 
 
 def one_of(
@@ -135,26 +118,19 @@ def one_of(
 @functools.cache
 def options_of(configuration: type) -> dict[str, Option]:
     """The options of a dataclass by name, in the order of its docstring."""
-    described, group, name = {}, "", None
-    for line in inspect.cleandoc(configuration.__doc__).splitlines():
-        entry = re.fullmatch(r"  (\w+): (.*)", line)
-        if entry:
-            name = entry[1]
-            described[name] = {"group": group, "help": entry[2]}
-        elif line.startswith("    ") and name:
-            described[name]["help"] += f" {line.strip()}"
-        elif line.endswith(":"):
-            group = line[:-1]
-    options, order = {}, list(described)
-    for field in sorted(dataclasses.fields(configuration), key=lambda f: order.index(f.name)):
-        kind, _, optional = field.type.partition(" | ")
-        known = {**described[field.name], **field.metadata}
-        about = known.pop("about", "")
-        if about:
-            known["help"] += f" {about}."
-        if kind in ("int", "float") and not {"most", "below"} & known.keys():
-            known["most"] = _LARGEST
-        options[field.name] = Option(field.name, kind, optional=bool(optional), **known)
+    fields = {field.name: field for field in dataclasses.fields(configuration)}
+    options, group = {}, ""
+    for paragraph in re.split(r"\n(?! {4})", inspect.cleandoc(configuration.__doc__)):
+        name, _, help = " ".join(paragraph.split()).partition(": ")
+        if paragraph.endswith(":"):
+            group = paragraph[:-1]
+        elif name in fields:
+            kind, _, optional = fields[name].type.partition(" | ")
+            known = dict(fields[name].metadata)
+            help = " ".join([help, known.pop("about", "")]).strip()
+            options[name] = Option(name, kind, bool(optional), help, group, **known)
+    if options.keys() != fields.keys():
+        raise TypeError(f"{configuration} does not describe {fields.keys() - options.keys()}")
     return options
 
 

@@ -81,23 +81,23 @@ class TrainingConfig:
     start: str = one_of(STARTS, "xavier")
     init_from: PathText | None = None
     fork_from: PathText | None = None
-    seed: int = number(0, least=0, below=2**32)
+    seed: int = number(0, most=2**32 - 1)
     batch_size: int = number(16, least=1, most=2**16)
     crop_size: int = number(256, least=1, most=2**14)
     augment: bool = False
-    learning_rate: float = number(1e-4, above=0, most=1)
-    end_learning_rate: float = number(1e-6, least=0, most=1)
+    learning_rate: float = number(1e-4, least=1e-12, most=1)
+    end_learning_rate: float = number(1e-6, most=1)
     schedule: str = one_of(SCHEDULES, "polynomial")
-    decay_power: float = number(0.3, above=0, most=100)
+    decay_power: float = number(0.3, least=1e-3, most=100)
     decay_steps: int = number(262_000, least=1)
-    warmup_steps: int = number(0, least=0)
+    warmup_steps: int = number(0)
     adam_epsilon: float = number(1e-8, least=1e-30, most=1)
-    clip_norm: float = number(3.0, least=0)
+    clip_norm: float = number(3.0)
     loss: str = one_of(LOSSES, "l2")
-    relative_loss: float = number(0.0, least=0, most=255)
-    total_variation: float = number(0.0, least=0)
-    adversarial: float = number(0.0, least=0)
-    ema_decay: float = number(0.0, least=0, below=1)
+    relative_loss: float = number(0.0, most=255)
+    total_variation: float = number(0.0)
+    adversarial: float = number(0.0)
+    ema_decay: float = number(0.0, most=0.999999)
     mixed_precision: str = one_of(PRECISIONS, "none")
 
     def __post_init__(self):
@@ -172,9 +172,9 @@ class RunOptions:
     log_every: int = number(100, least=1)
     checkpoint_every: int = number(1000, least=1)
     keep_checkpoints: int = number(3, least=1)
-    keep_every_hours: float = number(1.0, least=0)
-    validate_every: int = number(5000, least=0)
-    validation_images: int = number(10, least=0)
+    keep_every_hours: float = number(1.0)
+    validate_every: int = number(5000)
+    validation_images: int = number(10)
     skip_nonfinite: bool = False
     dry_run: bool = False
     accumulate: int = number(1, least=1, most=2**16)

@@ -57,9 +57,9 @@ class Flags:
     labels: tuple[str, ...] = ()
     others: list[str] = ()
     fail: str | None = one_of(ERRORS, None)
-    count: int = number(1, least=0)
+    count: int = number(1)
     name: str | None = None
-    size: float = number(0, least=0, below=10)
+    size: float = number(0, most=10)
     wide: bool = False
 
 
@@ -179,7 +179,7 @@ Numbers:
   --name=TEXT
       Which. Default: none.
   --size=NUMBER
-      How large. At least 0 and below 10. Default: 0.
+      How large. At least 0 and at most 10. Default: 0.
   --[no]wide
       Whether it is. Default: off.
 
@@ -209,7 +209,7 @@ def test_version(call):
         ("--pear=1", "pear"),
         ("--count=many", "many"),
         ("--count=-1", "count must be at least 0 and at most 1,000,000,000, not -1"),
-        ("--size=nan", "size must be at least 0 and below 10, not nan"),
+        ("--size=nan", "size must be at least 0 and at most 10, not nan"),
         ("--fail=well", "well"),
         ("--name=", "--name=: it must not be empty"),
         ("--others=a,", "--others=a,: it must not be empty"),
