@@ -87,21 +87,21 @@ def checkpoint_steps(folder: Path) -> list[int]:
     return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
-def restore_newest(folder: Path, restore) -> int | None:
-    """Calls `restore(path)` with the newest checkpoint of `folder` that can be read.
+def restore_newest(folder: Path, checkpoint: tf.train.Checkpoint) -> int | None:
+    """Fills `checkpoint` from the newest file in `folder` that can be read, as `read_all`.
 
     TensorFlow checks the sums of all it reads; a checkpoint that fails is passed over with a
     warning that names it. Returns the step of the checkpoint's name, None where there is none.
 
     Raises:
       RunError: there are checkpoints and none can be read.
-      InputError: what `restore` raises about one that is whole, but of something else.
+      InputError: one is whole, but of another network.
     """
     steps = checkpoint_steps(folder)
     for step in steps:
         path = Path(folder) / f"{CHECKPOINT_NAME}-{step}"
         try:
-            restore(str(path))
+            read_all(checkpoint, str(path))
         except InputError:
             raise
         except Exception as error:  # over a broken file TensorFlow raises many kinds
@@ -180,9 +180,7 @@ class Checkpoints:
 
     def restore(self) -> int | None:
         """Restores the newest that can be read: its step, or None where there is none."""
-        self._saved_step = restore_newest(
-            self.folder, lambda path: read_all(self._checkpoint, path)
-        )
+        self._saved_step = restore_newest(self.folder, self._checkpoint)
         return self._saved_step
 
 
@@ -225,9 +223,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
     decay = config.get("training", {}).get("ema_decay", 0)
     part = {"average" if decay > 0 else "net": model}
     folder = checkpoint_folder(run_dir, checkpoint)
-    model.restored_step = restore_newest(
-        folder, lambda path: read_all(tf.train.Checkpoint(**part), path)
-    )
+    model.restored_step = restore_newest(folder, tf.train.Checkpoint(**part))
     if model.restored_step is None:
         remedy = "train or import weights first"
         if checkpoint == "best":
@@ -243,7 +239,7 @@ def load_model(run_dir: str | Path, checkpoint: str = "latest") -> ScaleRecurren
 def best_psnr_of(folder: Path) -> float:
     """The validation PSNR in dB of the best checkpoint kept in `folder`; -inf without any."""
     best = tf.Variable(-np.inf, dtype=tf.float64, trainable=False)
-    restore_newest(folder, lambda path: read_all(tf.train.Checkpoint(best_psnr=best), path))
+    restore_newest(folder, tf.train.Checkpoint(best_psnr=best))
     return float(best.numpy())
 
 

@@ -16,7 +16,7 @@ from srn_tf.evaluation.datasets import open_test_set
 from srn_tf.evaluation.scoring import prediction_path
 from srn_tf.media.images import write_image
 from srn_tf.network.variants import get_variant
-from srn_tf.weights.run_folder import checkpoint_steps, read_config, restore_newest, write_config
+from srn_tf.weights.run_folder import checkpoint_steps, read_config, write_config
 
 pytestmark = pytest.mark.fuzz
 COUNT, SECONDS = 1500, 60
@@ -101,7 +101,7 @@ def test_names_of_checkpoints(tmp_path):
         (tmp_path / name).write_bytes(b"none")
         steps = checkpoint_steps(tmp_path)
         assert all(isinstance(step, int) and step >= 0 for step in steps)
-        restore_newest(tmp_path, read.append)
+        read += steps
         (tmp_path / name).unlink()
     print(f"{COUNT} names, {len(read)} of them checkpoints, nothing else came out")
     assert read
