@@ -247,19 +247,20 @@ def test_crop_larger_than_an_image_is_refused(pairs):
         TrainingBatches(pairs[1:], batch_size=1, crop_size=32, channels=3, seed=0)
 
 
-def test_batch_that_cannot_be_filled_is_refused(pairs):
-    with pytest.raises(InputError, match="batch of 8 cannot be filled from 7 pairs"):
-        _batches(pairs, 1, batch_size=8)
-
-
-def test_batch_that_cannot_be_divided_is_refused(pairs):
-    with pytest.raises(InputError, match="batch of 3 cannot be divided among 2 replicas"):
-        _batches(pairs, 1, context=tf.distribute.InputContext(1, 0, 2))
-
-
-def test_unknown_cache_is_refused(pairs):
-    with pytest.raises(InputError, match="unknown cache 'ram'; known are: none, disk, device"):
-        _batches(pairs, 1, cache="ram")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 8}, "batch of 8 cannot be filled from 7 pairs"),
+        (
+            {"context": tf.distribute.InputContext(1, 0, 2)},
+            "batch of 3 cannot be divided among 2 replicas",
+        ),
+        ({"cache": "ram"}, "unknown cache 'ram'; known are: none, disk, device"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(pairs, changes, message):
+    with pytest.raises(InputError, match=message):
+        _batches(pairs, 1, **changes)
 
 
 def _truncate(path):

@@ -108,10 +108,6 @@ def test_a_checkpoint_brings_both_sides_back_and_a_run_without_holds_neither(tmp
     assert "adversary" not in without.checkpointed()
 
 
-def test_weight_0_is_no_adversarial_training_at_all():
-    assert TrainingConfig(TINY, "", adversarial=0.0) == TrainingConfig(TINY, "")
-
-
 def test_crops_smaller_than_the_discriminator_needs_are_refused():
     with pytest.raises(InputError, match="adversarial needs a crop_size of 256 or more"):
         TrainingConfig(TINY, "", adversarial=WEIGHT, crop_size=64)
