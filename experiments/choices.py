@@ -119,14 +119,14 @@ def run_name(config: TrainingConfig, base: TrainingConfig) -> str:
 def write_table(rows: Sequence[Trained], output: Path) -> str:
     """Writes choices.md and choices.csv into `output`; returns the text."""
     from experiments.report import reservation, scored_on, write_tables
-    from srn_tf.evaluation.results import number
+    from srn_tf.evaluation.results import rounded
 
     body = [
         [
             row.question,
             row.answer.text,
             row.config.variant.name,
-            number("psnr", row.summary["mean"]["psnr"]),
+            rounded("psnr", row.summary["mean"]["psnr"]),
             f"{row.summary['mean']['ssim_matlab']:.4f}",
             *map(str, (row.summary["step"], row.config.crop_size, row.config.batch_size)),
         ]

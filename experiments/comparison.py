@@ -141,16 +141,16 @@ def _predictions(method: Method, gopro: TestData) -> Callable:
 
 
 def _cells(gopro: dict | None, kohler: dict | None) -> tuple[str, ...]:
-    from srn_tf.evaluation.results import number
+    from srn_tf.evaluation.results import rounded
 
     cells = ["-"] * len(COLUMNS)
     if gopro:
         mean = gopro["mean"]
-        cells[:2] = [number(name, mean[name]) for name in ("psnr", "ssim_matlab")]
+        cells[:2] = [rounded(name, mean[name]) for name in ("psnr", "ssim_matlab")]
         if mean["seconds"] is not None:
             cells[4] = f"{mean['seconds']:.2f} s"
     if kohler:
-        cells[2:4] = [number(name, kohler["mean"][name]) for name in ("psnr", "mssim")]
+        cells[2:4] = [rounded(name, kohler["mean"][name]) for name in ("psnr", "mssim")]
     return tuple(cells)
 
 

@@ -13,7 +13,7 @@ from srn_tf.common.files import write_text, written_beside
 from srn_tf.data import normal_form
 from srn_tf.evaluation.metrics import psnr
 from srn_tf.evaluation.protocol import TestData, TestImage
-from srn_tf.evaluation.results import csv_text, markdown_table, number
+from srn_tf.evaluation.results import csv_text, markdown_table, rounded
 from srn_tf.media.images import read_rgb
 from srn_tf.training.configuration import TrainingConfig
 
@@ -42,7 +42,7 @@ def scored_on(summary: dict) -> str:
     baseline = summary["baseline"]
     return (
         f"means over {summary['images']} test images of {Path(summary['data_dir']).name} "
-        f"({summary['blur_subset']}), blurred {number('psnr', baseline['psnr'])} dB, SSIM "
+        f"({summary['blur_subset']}), blurred {rounded('psnr', baseline['psnr'])} dB, SSIM "
         f"{baseline['ssim_matlab']:.4f}"
     )
 

@@ -37,7 +37,7 @@ HEADER = ("scales", "network", "PSNR (dB)", "PSNR (paper)", "SSIM", "SSIM (paper
 def main() -> None:
     """Trains and scores what is not done yet, and writes picture and table."""
     from experiments.report import choose_images, scored_on, write_strip, write_tables
-    from srn_tf.evaluation.results import number
+    from srn_tf.evaluation.results import rounded
     from srn_tf.evaluation.scoring import prediction_path, run_output
 
     config, options, data = runs.configure()
@@ -49,7 +49,7 @@ def main() -> None:
         run_dir = Path(flags.FLAGS.runs) / slug(variant.name)
         summary = runs.train_and_evaluate(variant, config, options, run_dir, data)
         mean, paper = summary["mean"], variant.published
-        scores = number("psnr", mean["psnr"]), f"{paper.psnr:.2f}" if paper else "-"
+        scores = rounded("psnr", mean["psnr"]), f"{paper.psnr:.2f}" if paper else "-"
         scores += f"{mean['ssim_matlab']:.4f}", f"{paper.ssim:.4f}" if paper else "-"
         rows.append((title, variant.name, *scores, str(summary["step"])))
         predictions[title] = partial(prediction_path, run_output(run_dir, data.tag))

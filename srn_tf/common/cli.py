@@ -43,12 +43,19 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    failure = _failure(main, *words)
-    if failure:
-        # The exception is gone, and with it what its frames held: threads that still read data
-        # when Python exits may keep it from exiting.
-        gc.collect()
-        _fail(*failure)
+    try:
+        main(*words)
+        return
+    except (InputError, RunError) as error:
+        message, status = str(error), error.status
+    except OSError as error:
+        message, status = str(error), 1
+    except KeyboardInterrupt:
+        message, status = "interrupted; no file is left half-written", 1
+    # The exception is gone, and with it what its frames held: threads that still read data when
+    # Python exits may keep it from exiting.
+    gc.collect()
+    _fail(message, status)
 
 
 def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> list[str]:
@@ -91,18 +98,6 @@ def _prepare_streams() -> None:
         elif hasattr(stream, "reconfigure"):
             # File names may hold bytes that are not text: print them escaped.
             stream.reconfigure(errors="backslashreplace")
-
-
-def _failure(main: Callable[..., None], *words: str) -> tuple[str, int] | None:
-    try:
-        main(*words)
-    except (InputError, RunError) as error:
-        return str(error), error.status
-    except OSError as error:
-        return str(error), 1
-    except KeyboardInterrupt:
-        return "interrupted; no file is left half-written", 1
-    return None
 
 
 def _fail(message: str, status: int) -> None:

@@ -135,7 +135,7 @@ def finite_mean(values: Iterable[float]) -> tuple[float | None, int]:
     return (float(np.mean(finite)) if finite else None), len(finite)
 
 
-def number(metric: str, value: float | None) -> str:
+def rounded(metric: str, value: float | None) -> str:
     """A score or time as tables print it, "-" for None."""
     if value is None:
         return "-"
@@ -176,7 +176,7 @@ def _sequence_table(metrics: Sequence[str], means: dict[str, dict]) -> str:
     rows = []
     for sequence, group in means.items():
         row = [sequence or "(none)", str(group["images"])]
-        row += [number(name, group["mean"][name]) for name in (*metrics, "seconds")]
-        row += [number(name, group["baseline"][name]) for name in metrics]
+        row += [rounded(name, group["mean"][name]) for name in (*metrics, "seconds")]
+        row += [rounded(name, group["baseline"][name]) for name in metrics]
         rows.append(row)
     return markdown_table(header, rows)

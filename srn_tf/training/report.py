@@ -13,7 +13,7 @@ from srn_tf.common.files import written_beside
 from srn_tf.common.progress import progress
 from srn_tf.data import Pair
 from srn_tf.evaluation.metrics import scores
-from srn_tf.evaluation.results import finite_mean, number
+from srn_tf.evaluation.results import finite_mean, rounded
 from srn_tf.media.images import read_rgb, write_image
 from srn_tf.training.log import METRICS, read_metrics
 from srn_tf.training.run import CURVES
@@ -47,7 +47,7 @@ def report(
         )
         equal = len(rows) - count
         note = f"   {equal} equal the truth, PSNR of the others" if equal else ""
-        lines.append(f"{name:<11}{number('psnr', psnr):>10}{ssim:>11.4f}{note}")
+        lines.append(f"{name:<11}{rounded('psnr', psnr):>10}{ssim:>11.4f}{note}")
     return "\n".join(lines)
 
 
