@@ -7,7 +7,7 @@ The same is `make starter PHOTOGRAPHS=DIR,DIR`.
 Result: RUN_DIR/starter.npz, SR-EDRB3 in float16 (7 MB), to be copied over
 srn_tf/weights/starter.npz once it scores better (`python -m experiments.model_card
 --run_dir=RUN_DIR`, and `python -m srn_tf.evaluate --run_dir=RUN_DIR --data_dir=DIR` on real pairs).
-By default training begins with the weights that are shipped; --init_from= begins from scratch.
+Training begins with the weights that are shipped, or with those of --init_from.
 The command resumes when it is given again.
 Time: 2.2 s a step on two cores with AVX2; see srn_tf/weights/MODEL_CARD.md for what it took.
 """
@@ -79,8 +79,7 @@ def main() -> None:
     photographs = [Path(folder) for folder in flags.photographs]
     make_starter(photographs, flags.data_dir, pairs=flags.pairs, size=flags.size)
     values = {**RECIPE, "data_dir": flags.data_dir, "decay_steps": flags.steps}
-    if flags.init_from:
-        values["init_from"] = flags.init_from
+    values["init_from"] = flags.init_from
     config, options, run_dir = configured(values, run_dir=flags.run_dir)
     train(config, options, run_dir)
     model = load_model(run_dir)
