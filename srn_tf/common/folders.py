@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.errors import InputError
 from srn_tf.common.files import reason
 
 LOCK = ".lock"
@@ -26,24 +26,25 @@ def locked(folder: str | os.PathLike, *, beside: bool = False) -> Iterator[None]
       beside: put the lock beside `folder`, which is to be replaced as a whole.
 
     Raises:
-      InputError: another process has it.
-      RunError: the file system refuses; one without locks does.
+      InputError: another process has it, or the file system refuses; one without locks does.
     """
     import filelock  # not needed for --help
 
     folder = Path(os.path.abspath(folder))
     lock_file = folder.with_name(f".{folder.name[:200]}{LOCK}") if beside else folder / LOCK
     is_new = not lock_file.parent.exists()
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(lock_file)
     try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise InputError(
             f"{folder} is in use by another process: wait for it, or choose another folder"
         ) from None
     except (OSError, NotImplementedError) as error:  # some network file systems have no locks
-        raise RunError(f"{folder} cannot be locked ({reason(error)}): choose another") from None
+        raise InputError(
+            f"{folder} cannot be made or locked ({reason(error)}): choose another"
+        ) from None
     try:
         yield
     finally:

@@ -62,7 +62,7 @@ def train(
     try:
         prepare_devices(config, options)
         strategy = make_strategy(options.strategy)
-        with _lock(folder) if worker(strategy)[0] == 0 else contextlib.nullcontext():
+        with locked(folder) if worker(strategy)[0] == 0 else contextlib.nullcontext():
             run = open_run(config, options, folder, strategy)
             alarm = ""
             if run.start_step < run.total_steps:
@@ -165,16 +165,6 @@ def _finish(run: Run, alarm: str) -> None:
             print(f"no scores at the end: out of memory ({str(error).splitlines()[0]})")
     plot_curves(run.folder)  # the last file of a run
     print(f"{run.folder} is finished: {run.steps_done} steps" + (f"; {alarm}" if alarm else ""))
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder))
-        except OSError as error:
-            raise InputError(f"run folder {folder} is not writable: {error.strerror}") from None
-        yield
 
 
 class _Signals:
