@@ -129,12 +129,13 @@ def read_json(path: str | os.PathLike) -> Any:
     """The value in a JSON file that this package wrote.
 
     Raises:
-      InputError: it cannot be read.
+      InputError: as `read_text`, or it is no JSON.
     """
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except ValueError as error:
-        raise InputError(f"{path} cannot be read ({error})") from None
+        raise InputError(f"{path} is no JSON: {error}") from None
 
 
 @contextlib.contextmanager
@@ -151,8 +152,8 @@ def reading(place: str | os.PathLike) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """What an OSError says, without number and path."""
-    return getattr(error, "strerror", None) or str(error)
+    """What an error says, in one line; of an OSError without number and path."""
+    return (getattr(error, "strerror", None) or str(error).strip() or repr(error)).splitlines()[0]
 
 
 def _flush(path: Path) -> None:

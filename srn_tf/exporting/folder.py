@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import write_json, write_text, written_beside
+from srn_tf.common.files import reason, write_json, write_text, written_beside
 from srn_tf.common.folders import locked
 from srn_tf.exporting import graph
 from srn_tf.exporting.formats import FORMATS, readme
@@ -65,7 +65,12 @@ def export(
         model = load_model(run_dir, checkpoint)
         with written_beside(output) as temporary:
             temporary.mkdir()
-            client = _written(kind, in_precision(model, precision), temporary, output)
+            try:
+                client = graph.WRITERS[kind](in_precision(model, precision), temporary)
+            except (tf.errors.OpError, OSError) as error:
+                raise RunError(
+                    f"{output} could not be written (disk full?): {reason(error)}"
+                ) from None
             text = readme(kind, model.variant.name, checkpoint, model.restored_step)
             write_text(temporary / "README.md", text)
             write_json(temporary / CONFIG, config)
@@ -76,14 +81,6 @@ def export(
                     f" {output} is not written"
                 )
     return difference
-
-
-def _written(kind: str, model: ScaleRecurrentNet, folder: Path, output: Path) -> graph.Client:
-    try:
-        return graph.WRITERS[kind](model, folder)
-    except (tf.errors.OpError, OSError) as error:
-        lines = str(error).strip().splitlines() or [repr(error)]
-        raise RunError(f"{output} could not be written (disk full?): {lines[0]}") from None
 
 
 def _is_export(folder: Path) -> bool:

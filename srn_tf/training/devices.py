@@ -11,6 +11,7 @@ import sys
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
+from srn_tf.common.files import reason
 from srn_tf.common.hardware import computes_in
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 
@@ -73,8 +74,7 @@ def _joined_workers() -> tf.distribute.Strategy:
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except tf.errors.OpError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise RunError(f"the workers of TF_CONFIG cannot be joined: {reason}") from None
+        raise RunError(f"the workers of TF_CONFIG cannot be joined: {reason(error)}") from None
     finally:
         for number, handler in zip(numbers, before):
             signal.signal(number, handler)

@@ -18,6 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError, Stopped
+from srn_tf.common.files import reason
 from srn_tf.common.folders import locked, tensorflow_path
 from srn_tf.data import TrainingBatches, input_error
 from srn_tf.training.configuration import RunOptions, TrainingConfig
@@ -162,7 +163,7 @@ def _finish(run: Run, alarm: str) -> None:
             deblurrer.take_weights(run.trainer.inference_net())
             print(report(run.folder, deblurrer, run.data.test))
         except LACK_OF_MEMORY as error:
-            print(f"no scores at the end: out of memory ({str(error).splitlines()[0]})")
+            print(f"no scores at the end: out of memory ({reason(error)})")
     plot_curves(run.folder)  # the last file of a run
     print(f"{run.folder} is finished: {run.steps_done} steps" + (f"; {alarm}" if alarm else ""))
 
@@ -221,7 +222,6 @@ def _failures_explained(run: Run, batches: TrainingBatches) -> Iterator[None]:
 
 def explained(error: Exception, run: Run, batches: TrainingBatches) -> Exception:
     """`error` as one line that says what to do; itself where nobody knows."""
-    first_line = (str(error).strip() or repr(error)).splitlines()[0]
     if isinstance(error, NonFiniteWeights):
         return RunError(
             f"{error}. The weights are spoilt and were not saved; the checkpoints before are "
@@ -237,10 +237,12 @@ def explained(error: Exception, run: Run, batches: TrainingBatches) -> Exception
     if isinstance(error, (OSError, tf.errors.ResourceExhaustedError)) and is_disk_full(error):
         return RunError(
             f"{run.folder} cannot be written: make room, and the same command resumes from the "
-            f"latest checkpoint ({first_line})"
+            f"latest checkpoint ({reason(error)})"
         )
     if isinstance(error, tf.errors.ResourceExhaustedError):
-        return RunError(f"out of memory: raise --accumulate or lower --batch_size ({first_line})")
+        return RunError(
+            f"out of memory: raise --accumulate or lower --batch_size ({reason(error)})"
+        )
     if isinstance(error, tf.errors.OpError):
         # What a dead worker leaves is one of these kinds, or another that names the collective.
         lost = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError)
@@ -248,7 +250,7 @@ def explained(error: Exception, run: Run, batches: TrainingBatches) -> Exception
         if worker(run.strategy)[1] > 1 and is_lost and not input_error(error):
             return RunError(
                 "another worker is gone; start all of them again to resume from the latest "
-                f"checkpoint ({first_line})"
+                f"checkpoint ({reason(error)})"
             )
         return input_error(error) or error
     return error

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import check_regular, reading, written_beside
+from srn_tf.common.files import check_regular, reading, reason, written_beside
 from srn_tf.common.folders import tensorflow_path
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import RELEASED, get_variant
@@ -76,8 +76,7 @@ def import_weights(model: ScaleRecurrentNet, checkpoint: str) -> None:
         names = [n for n in reader.get_variable_to_shape_map() if not _NOT_WEIGHTS.search(n)]
         values = {name: reader.get_tensor(name) for name in names}
     except (tf.errors.OpError, ValueError, IndexError) as error:  # IndexError: cut short
-        text = (str(error).strip() or repr(error)).splitlines()[0]
-        raise InputError(f"{checkpoint} is not a readable checkpoint: {text}") from None
+        raise InputError(f"{checkpoint} is not a readable checkpoint: {reason(error)}") from None
     found = {name: value.shape for name, value in values.items()}
     wanted = {authors_name(variable.name): variable for variable in model.variables}
     for name in [*wanted, *sorted(found)]:
@@ -143,8 +142,9 @@ def convert(checkpoint: str, model_name: str, run_dir: str | Path) -> bool:
             path = tensorflow_path(folder / f"{CHECKPOINT_NAME}-{step[1] if step else 0}")
             tf.train.Checkpoint(net=model).write(path)
         except tf.errors.OpError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(f"{run_dir} could not be written (disk full?): {reason}") from None
+            raise RunError(
+                f"{run_dir} could not be written (disk full?): {reason(error)}"
+            ) from None
         # The authors trained on GoPro's `blur`.
         write_config(temporary, model.variant, imported_from=str(checkpoint), blur_subset="blur")
     return is_released

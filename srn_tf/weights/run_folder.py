@@ -10,7 +10,6 @@ metrics.csv            one row per log line
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import re
 import subprocess
@@ -22,7 +21,7 @@ import tensorflow as tf
 
 from srn_tf import __version__
 from srn_tf.common.errors import InputError, RunError, named
-from srn_tf.common.files import read_text, remove, write_json
+from srn_tf.common.files import read_json, reason, remove, write_json
 from srn_tf.common.folders import tensorflow_path
 from srn_tf.network.model import ScaleRecurrentNet, build_model
 from srn_tf.network.variants import Variant
@@ -69,15 +68,12 @@ def read_config(run_dir: str | Path) -> dict:
     """
     if is_starter(run_dir):
         return starter_config()
-    path = Path(run_dir) / CONFIG
     try:
-        config = json.loads(read_text(path))
+        config = read_json(Path(run_dir) / CONFIG)
         Variant.from_dict(config["variant"])
     except Exception as error:
-        what = str(error) if isinstance(error, InputError) else repr(error)
-        raise InputError(
-            f"{run_dir} is not a run folder of srn_tf: {path} cannot be used ({what})"
-        ) from None
+        what = str(error) if isinstance(error, InputError) else f"{CONFIG}: {error!r}"
+        raise InputError(f"{run_dir} is not a run folder of srn_tf: {what}") from None
     return {name: value for name, value in config.items() if value is not None}
 
 
@@ -105,8 +101,7 @@ def restore_newest(folder: Path, checkpoint: tf.train.Checkpoint) -> int | None:
         except InputError:
             raise
         except Exception as error:  # over a broken file TensorFlow raises many kinds
-            reason = (str(error).strip() or repr(error)).splitlines()[0]
-            print(f"warning: checkpoint {path} cannot be read ({reason})", file=sys.stderr)
+            print(f"warning: checkpoint {path} cannot be read ({reason(error)})", file=sys.stderr)
         else:
             return step
     if steps:
@@ -151,7 +146,7 @@ class Checkpoints:
             self._remove_rests()
             raise RunError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
-                f"({str(error).splitlines()[0]}); "
+                f"({reason(error)}); "
                 + (f"that of step {older[0]} is intact" if older else "there is none before it")
             ) from None
         self._saved_step = step
@@ -194,7 +189,7 @@ def read_all(checkpoint: tf.train.Checkpoint, path: str) -> None:
     try:
         status.assert_existing_objects_matched()
     except AssertionError as error:  # names some, in any order
-        missing = sorted(_VARIABLE.findall(str(error))) or [str(error).splitlines()[0]]
+        missing = sorted(_VARIABLE.findall(str(error))) or [reason(error)]
         raise InputError(
             f"checkpoint {path} holds no values for {named(missing)}: it is of another network"
         ) from None
