@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -15,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from srn_tf.common.hardware import choose_precision
+from srn_tf.common.hardware import choose_precision, device_name
 from srn_tf.common.progress import progress
 from srn_tf.exporting.graph import write_onnx
 from srn_tf.inference.deblurrer import Deblurrer
@@ -130,17 +129,7 @@ def benchmark_scaling(variant: str, largest: float, runs: int, output: Path) -> 
 
 def machine() -> str:
     """The processor and the TensorFlow that something was measured with."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = fields.get("flags", "").split()
-    vectors = [name for name in ("avx512_bf16", "avx512f", "avx2") if name in flags][:1]
-    processor = " ".join([fields.get("model name", platform.processor()), *vectors])
-    gpus = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
-    return ", ".join([f"{os.cpu_count()} cores {processor}", *gpus, f"TensorFlow {tf.__version__}"])
+    return f"{device_name()}, TensorFlow {tf.__version__}"
 
 
 def _model(variant: str) -> ScaleRecurrentNet:

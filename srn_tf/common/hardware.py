@@ -12,6 +12,7 @@ import tensorflow as tf
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 _FAST_IN_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as /proc/cpuinfo calls them
+_VECTORS = ("avx512_bf16", "avx512f", "avx2")
 _AMPERE = (8, 0)  # the compute capability of the first GPUs with bfloat16
 # Where a limit and what is used of it are said, in version 2 and version 1 of control groups.
 _CGROUPS = (("", "max", "current"), ("/memory", "limit_in_bytes", "usage_in_bytes"))
@@ -40,13 +41,15 @@ def computes_in(dtype: str) -> bool:
 
 
 def device_name() -> str:
-    """The model of the GPU, or of the CPU and how many cores it has."""
+    """The model of the GPU, or that of the processor, its widest vectors and number of cores."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    named = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    cpuinfo = _read("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.*)", cpuinfo)
     model = named[1] if named else platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
+    vectors = [name for name in _VECTORS if name in cpuinfo.split()][:1]
+    return f"{' '.join([model, *vectors])}, {os.cpu_count()} cores"
 
 
 def available_memory(root: str = "/") -> int:
