@@ -24,25 +24,17 @@ def write_folder(path, name="new"):
         (temporary / name).touch()
 
 
-def test_file_appears_when_the_body_is_done(tmp_path):
+@pytest.mark.parametrize("old", ["", "old"])
+def test_a_file_appears_or_is_replaced_when_the_body_is_done(tmp_path, old):
     path = tmp_path / "new" / "result.png"
+    if old:
+        write_text(path, old)
     with written_beside(path) as temporary:
         temporary.write_text("whole")
-        assert not path.exists()
-        assert temporary.parent == path.parent
-        assert temporary.suffix == ".png"
+        assert path.exists() == bool(old)
+        assert (temporary.parent, temporary.suffix) == (path.parent, ".png")
     assert path.read_text() == "whole"
     assert os.listdir(path.parent) == ["result.png"]
-
-
-def test_old_file_is_replaced_at_the_end(tmp_path):
-    path = tmp_path / "result.csv"
-    path.write_text("old")
-    with written_beside(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["result.csv"]
 
 
 def write_half(path, kind):
