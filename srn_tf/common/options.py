@@ -14,9 +14,10 @@
         side: int = number(256, least=16)
 
 The docstring holds the one description of each: a sentence or two, with the unit, without the
-default, under the headline by which --help groups them. The annotation is the type: int, float,
-bool, str, PathText, list[str] (on a command line with commas between), tuple[str, ...] (a flag that
-may be repeated), each also with `| None`. Nothing here needs TensorFlow.
+default, under the headline by which --help groups them. The annotation, a text by `from __future__
+import annotations`, is the type: int, float, bool, str, PathText, list[str] (on a command line with
+commas between), tuple[str, ...] (a flag that may be repeated), each also with `| None`.
+Nothing here needs TensorFlow.
 """
 
 from __future__ import annotations
