@@ -101,7 +101,7 @@ def test_help_shows_an_example_first_and_is_80_columns_wide(module, reports):
 def test_numbers_out_of_range_are_bad_usage(module, reports):
     for name, tried in reports[module]["numbers"].items():
         for number, (status, said) in tried.items():
-            if number == "0" and "at least 0" in flag_help(reports[module]["help"], name):
+            if number == "0" and "at least 0 and" in flag_help(reports[module]["help"], name):
                 assert "must be" not in said
                 continue
             assert status == 2, f"--{name}={number} is accepted"
