@@ -20,8 +20,8 @@ from srn_tf.weights.run_folder import checkpoint_steps, load_model
 
 
 def sequences(root):
-    """Three sequences of two pairs, named as in GoPro's flat layout."""
-    write_pairs(root, [(16, 20)] * 6)
+    """Three sequences of two pairs, each of its own size, named as in GoPro's flat layout."""
+    write_pairs(root, [(16, 20 + i) for i in range(6)])
     for folder in ("blur", "sharp"):
         for i, path in enumerate(sorted((root / "train" / folder).iterdir())):
             path.rename(path.with_name(f"{'abc'[i // 2]}_{i:06}.png"))
