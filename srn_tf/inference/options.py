@@ -36,9 +36,9 @@ class Options:
 
     compare: bool = False
     strip_metadata: bool = False
-    max_megapixels: float = number(400.0, above=0, most=1e6)
+    max_megapixels: float = number(400.0, least=1e-6, most=1e6)
     codec: str | None = one_of(CODECS, None)
-    crf: int | None = number(None, least=0, most=51)
+    crf: int | None = number(None, most=51)
     frames: str | None = None
 
     def __post_init__(self):
