@@ -31,7 +31,11 @@ SHORT = ("--max_steps=1", "--batch_size=1", "--crop_size=32", "--validate_every=
 PARSE_ONLY = """
 import runpy, sys
 from srn_tf.common import cli
-cli._failure = lambda main, *words: None  # everything but the work itself
+
+def parse_only(main, choices=()):  # everything but the work itself
+    cli.parse(sys.argv, sys.modules[main.__module__].__doc__, choices)
+
+cli.run = parse_only
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
