@@ -119,7 +119,7 @@ def read(file: BinaryIO, kind: str) -> Stored:
 
     def decode(content: bytes) -> np.ndarray:
         if kind == "JPEG":
-            return _decode_jpeg(content, "GRAY" if image.mode == "L" else "RGB")
+            return decode_jpeg(content, "GRAY" if image.mode == "L" else "RGB")
         if kind != "BMP":
             _refuse_hidden_damage(content, kind)
         return np.asarray(image.convert(mode))
@@ -158,7 +158,7 @@ def encode(image: np.ndarray, metadata: Metadata, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _decode_jpeg(content: bytes, colours: str) -> np.ndarray:
+def decode_jpeg(content: bytes, colours: str) -> np.ndarray:
     """The pixels of a JPEG: uint8 `[H, W]` for the colours "GRAY", `[H, W, 3]` for "RGB".
 
     Raises:

@@ -1,4 +1,4 @@
-"""TIFF of 8 or 16 bits, gray or RGB, with or without alpha, by tifffile.
+"""TIFF of 8 or 16 bits, gray or RGB, with or without alpha, by tifffile; fewer bits by Pillow.
 
 Colours that are stored multiplied by their alpha stay so, and the output's tag says so too.
 """
@@ -17,7 +17,7 @@ import tifffile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srn_tf.common.errors import InputError
-from srn_tf.media.formats import Stored
+from srn_tf.media.formats import Stored, decode_jpeg
 from srn_tf.media.metadata import (
     EXIF_IFD,
     GPS_IFD,
@@ -29,9 +29,11 @@ from srn_tf.media.metadata import (
     known_orientation,
 )
 
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _ORIENTATION, _PROFILE = 274, 34675
-_JPEG = (6, 7, 33007, 34892)  # compressions
+_JPEG, _FAX = 7, (2, 3, 4)  # compressions
+# Those that keep or make RGB out of YCbCr while they decode: JPEG, WebP, JPEG 2000.
+_COLOUR_CODECS = (_JPEG, 34712, 34892, 50001, 33003, 33004, 33005)
 _REDUCED_IMAGE = 1  # bit of NewSubfileType: a preview of another page
 # DocumentName, ImageDescription, Make, Model, resolution, Software, DateTime, Artist, HostComputer,
 # Rating, Copyright, XPTitle to XPSubject
@@ -51,18 +53,19 @@ def read(file: BinaryIO) -> Stored:
         page = tiff.pages.first
     except IndexError:
         raise InputError("is cut off: the place where it describes itself is missing") from None
-    kind, extra = page.photometric, page.samplesperpixel - (3 if page.photometric == _RGB else 1)
+    kind, bits, extra = page.photometric, page.bitspersample, _extra_samples(page)
     if page.subfiletype & _REDUCED_IMAGE:
         raise InputError("begins with a preview of what it holds (a raw photograph?): convert it")
-    if page.compression in _JPEG:
-        raise InputError("is a TIFF with a JPEG inside: convert it to one or the other")
-    if kind not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
+    if kind not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR):
         name = "CMYK" if kind == 5 else getattr(kind, "name", kind)
         raise InputError(f"is a {name} image: convert it to RGB")
-    if page.sampleformat != 1 or page.bitspersample not in (8, 16):
-        kinds = f"{page.bitspersample}-bit samples ({page.dtype})"
+    if kind == _YCBCR and page.compression not in _COLOUR_CODECS:
+        name = getattr(page.compression, "name", page.compression)
+        raise InputError(f"is a YCbCr image with compression {name}: convert it to RGB")
+    if page.sampleformat != 1 or bits not in (1, 2, 4, 8, 16) or (kind == _PALETTE and bits > 8):
+        kinds = f"{bits}-bit samples ({page.dtype})"
         raise InputError(f"holds {kinds}: integers of 8 or 16 bits are supported")
-    if page.imagedepth != 1 or extra > 1:
+    if page.imagedepth != 1 or extra > 1 or (extra and kind == _PALETTE):
         raise InputError(f"has {page.samplesperpixel} channels: convert it to gray, RGB or RGBA")
     tag, profile = page.tags.get(_ORIENTATION), page.tags.get(_PROFILE)
     orientation = known_orientation(tag and tag.value)
@@ -72,6 +75,8 @@ def read(file: BinaryIO) -> Stored:
     alpha = int(page.extrasamples[0]) if extra and page.extrasamples else 0
     metadata = Metadata(exif_of(tags), icc, _dots_per_inch(tags), alpha=alpha)
     size = page.imagelength, page.imagewidth
+    if _is_for_pillow(page):  # which turns it
+        size, orientation = size[::-1] if orientation >= 5 else size, 1
     return Stored(size, orientation, metadata, lambda _: _decode(tiff, page))
 
 
@@ -140,16 +145,38 @@ def _dots_per_inch(tags: Mapping[int, object]) -> tuple[float, float] | None:
     return (x, y) if min(x, y) > 0 else None
 
 
+def _extra_samples(page: tifffile.TiffPage) -> int:
+    return page.samplesperpixel - (3 if page.photometric in (_RGB, _YCBCR) else 1)
+
+
+def _is_for_pillow(page: tifffile.TiffPage) -> bool:
+    return page.bitspersample < 8 or page.photometric == _PALETTE or page.compression in _FAX
+
+
 def _decode(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> np.ndarray:
     # Of a stack some programs describe the first plane alone; a series has all of them.
     planes = int(tiff.series[0].size // page.size)
     pages = max(planes, sum(not other.subfiletype & _REDUCED_IMAGE for other in tiff.pages))
     if pages > 1:
         raise InputError(f"holds {pages} images: split it into one file each")
-    parts, end = list(zip(page.dataoffsets, page.databytecounts)), tiff.filehandle.size
+    file, parts = tiff.filehandle, list(zip(page.dataoffsets, page.databytecounts))
     # For parts that are missing tifffile gives black.
-    if len(parts) < math.prod(page.chunked) or any(not n or at + n > end for at, n in parts):
+    if len(parts) < math.prod(page.chunked) or any(not n or at + n > file.size for at, n in parts):
         raise InputError("is cut off: a part of its pixels is missing")
+    if _is_for_pillow(page):
+        file.seek(0)
+        mode = "RGB" if page.photometric == _PALETTE else "L"
+        return np.asarray(PIL.Image.open(file, formats=["TIFF"]).convert(mode))
+    if page.compression == _JPEG:
+        tables = page.jpegtables[:-2] if page.jpegtables else b"\xff\xd8"
+        for at, length in parts:
+            file.seek(at)
+            try:
+                decode_jpeg(tables + file.read(length)[2:], "GRAY")
+            except InputError:
+                raise
+            except ValueError:
+                break  # of four channels, or without loss: these are decoded below alone
     # [planes, 1, H, W, samples]: either of the first and the last is 1.
     planes = page.asarray(squeeze=False)[:, 0]
     image = np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]

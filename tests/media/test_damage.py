@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from image_files import HAS_HEIC, RGB, SMOOTH, pillow
+from image_files import HAS_HEIC, RGB, SMOOTH, pillow, tiff
 
 from srn_tf.common.errors import InputError
 from srn_tf.media.images import read_image, read_rgb, write_image
@@ -85,6 +85,13 @@ def test_other_damaged_images_are_refused(tmp_path, kind, damage):
     path.write_bytes(damage(pillow(PHOTOGRAPH, kind, quality=90)))
     with pytest.raises(InputError, match=r"bad\.png .*(damaged|cut off)"):
         read_image(path)
+
+
+def test_damaged_jpegs_inside_of_a_tiff_are_refused(tmp_path):
+    content = tiff(PHOTOGRAPH, photometric="ycbcr", compression="jpeg", rowsperstrip=64)
+    (tmp_path / "bad.tif").write_bytes(overwritten(content))
+    with pytest.raises(InputError, match=r"bad\.tif is damaged"):
+        read_image(tmp_path / "bad.tif")
 
 
 def test_sound_jpegs_of_all_kinds_are_read_as_pillow_reads_them(tmp_path):

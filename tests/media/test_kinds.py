@@ -26,6 +26,7 @@ from image_files import (
 
 from srn_tf.common.errors import InputError
 from srn_tf.media.images import has_alpha, image_size, read_image, read_photograph, write_image
+from srn_tf.media.metadata import upright
 
 
 def with_length(content, length):
@@ -88,6 +89,8 @@ def tiff_table():
     options |= {"byteorder": ">", "tile": (16, 16), "predictor": True, "metadata": None}
     yield "tiff all at once", tiff(np.moveaxis(DEEP["rgb"], -1, 0), **options), DEEP["rgb"]
     yield "tiff with a preview", with_preview(), RGB
+    jpeg = tiff(RGB, photometric="ycbcr", compression="jpeg", subsampling=(2, 2))
+    yield "tiff jpeg", jpeg, np.asarray(PIL.Image.open(io.BytesIO(jpeg)))
     for name in ("lzw", "zlib", "packbits", "zstd", "lzma"):
         yield f"tiff {name}", tiff(DEEP["rgb"], photometric="rgb", compression=name), DEEP["rgb"]
     predicted = {"photometric": "rgb", "compression": "lzw", "predictor": True}
@@ -99,6 +102,14 @@ def tiff_table():
         yield f"tiff white is zero {image.dtype}", white, inverted(image)
     yield "tiff pillow rgba", pillow(RGBA, "TIFF"), RGBA
     yield "tiff pillow lzw", pillow(RGB, "TIFF", compression="tiff_lzw"), RGB
+    bits, levels = GRAY > 127, np.where(GRAY > 127, np.uint8(255), np.uint8(0))
+    yield "tiff bilevel", tiff(bits, photometric="minisblack"), levels
+    for orientation in (1, 6):  # Pillow turns it, once is enough
+        fax = {"compression": "group4", "tiffinfo": {274: orientation}}
+        expected = upright(levels, orientation)
+        yield f"tiff fax {orientation}", pillow(PIL.Image.fromarray(bits), "TIFF", **fax), expected
+    palette = PIL.Image.fromarray(RGB).quantize(16)
+    yield "tiff palette", pillow(palette, "TIFF"), np.asarray(palette.convert("RGB"))
 
 
 def with_preview():
@@ -220,10 +231,10 @@ REFUSED = {
     ),
     "lossless jpeg": (imagecodecs.ljpeg_encode(DEEP["gray"]), "damaged JPEG, or one of a kind"),
     "jpeg 2000": (imagecodecs.jpeg2k_encode(RGB), "none of PNG"),
-    "ycbcr": (pillow(PIL.Image.fromarray(RGB).convert("YCbCr"), "TIFF"), "is a YCBCR image"),
-    "jpeg in a tiff": (tiff(RGB, photometric="rgb", compression="jpeg"), "TIFF with a JPEG inside"),
-    "fax": (tiff(GRAY > 127, photometric="minisblack"), "1-bit samples"),
-    "palette": (pillow(PIL.Image.fromarray(RGB).quantize(16), "TIFF"), "is a PALETTE image"),
+    "ycbcr": (
+        pillow(PIL.Image.fromarray(RGB).convert("YCbCr"), "TIFF"),
+        "YCbCr image with compression NONE",
+    ),
     "deep avif": (imagecodecs.avif_encode(DEEP["rgb"] >> 6, bitspersample=10), "more than 8 bits"),
     "bmp with alpha": (
         bmp([bytes(8)], 16, 6, struct.pack("<IIII", 0x7C00, 0x3E0, 0x1F, 0x8000)),
