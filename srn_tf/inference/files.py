@@ -96,8 +96,7 @@ def plan(source: Path, output: str | os.PathLike) -> list[Job]:
 def _target(source: Path, output: str | os.PathLike) -> Path:
     """The file to write: `output`, or one named like the input in the folder `output`."""
     path, suffix = Path(output), Path(output).suffix.lower()
-    is_version = suffix[1:].isdigit()  # results-0.5
-    if path.is_dir() or os.fspath(output).endswith("/") or not suffix or is_version:
+    if path.is_dir() or os.fspath(output).endswith("/") or not suffix:
         return path / written_name(Path(source.name))
     known = containers.CONTAINERS if is_video(source) else images.SUFFIXES
     if suffix not in known:

@@ -13,7 +13,7 @@ zero padding they see in the whole image.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -26,35 +26,26 @@ from srn_tf.network.resize import image_pyramid
 
 
 class Span(NamedTuple):
-    """A tile along one axis: `start` to `stop`, with its halo `outer_start` to `outer_stop`."""
+    """A tile along one axis.
 
-    start: int
-    stop: int
-    outer_start: int
-    outer_stop: int
+    Attributes:
+      inner: its place in the image.
+      outer: the same with its halo.
+      kept: the place of `inner` in `outer`.
+    """
+
+    inner: slice
+    outer: slice
+    kept: slice
 
 
-class Tile(NamedTuple):
-    """A part of an image, and of every feature map that is a whole number of times smaller."""
+Tile = tuple[Span, Span]  # along rows and columns
 
-    rows: Span
-    cols: Span
 
-    def cut(self, whole: np.ndarray, reduction: int = 1) -> np.ndarray:
-        """The tile with its halo, out of `[B, H, W, C]` that is so many times smaller."""
-        rows, cols = (
-            slice(span.outer_start // reduction, span.outer_stop // reduction) for span in self
-        )
-        return whole[:, rows, cols]
-
-    def put(self, part: np.ndarray, whole: np.ndarray, reduction: int = 1) -> None:
-        """Writes the tile without its halo; `part` is as `cut` returns it."""
-        outer = [span.outer_start // reduction for span in self]
-        rows, cols = (slice(span.start // reduction, span.stop // reduction) for span in self)
-        inner_rows, inner_cols = (
-            slice(core.start - start, core.stop - start) for core, start in zip((rows, cols), outer)
-        )
-        whole[:, rows, cols] = part[:, inner_rows, inner_cols]
+def part_of(array: np.ndarray, places: Iterable[slice], reduction: int = 1) -> np.ndarray:
+    """What lies at these rows and columns in a `[B, H, W, C]` that is so many times smaller."""
+    rows, columns = (slice(s.start // reduction, s.stop // reduction) for s in places)
+    return array[:, rows, columns]
 
 
 def spans(size: int, tile: int, halo: int, multiple: int) -> list[Span]:
@@ -64,10 +55,12 @@ def spans(size: int, tile: int, halo: int, multiple: int) -> list[Span]:
     """
     count = -(-size // tile)
     edges = [size // multiple * i // count * multiple for i in range(count)] + [size]
-    return [
-        Span(start, stop, max(start - halo, 0), min(stop + halo, size))
-        for start, stop in zip(edges, edges[1:])
-    ]
+    found = []
+    for start, stop in zip(edges, edges[1:]):
+        first = max(start - halo, 0)
+        outer = slice(first, min(stop + halo, size))
+        found.append(Span(slice(start, stop), outer, slice(start - first, stop - first)))
+    return found
 
 
 def receptive_field(model: ScaleRecurrentNet) -> int:
@@ -144,7 +137,7 @@ class TiledNetwork:
 
     def _tiles(self, images: np.ndarray, tile: int) -> list[Tile]:
         axes = (spans(size, tile, self.halo, self._multiple) for size in images.shape[1:3])
-        return [Tile(*both) for both in itertools.product(*axes)]
+        return list(itertools.product(*axes))
 
     def _run_scale(
         self,
@@ -159,19 +152,20 @@ class TiledNetwork:
         prediction, new_state = np.empty_like(blurred), []
         reduction, function = self._variant.downsampling, self._function(scale)
         for tile in tiles:
-            inputs = [as_dtype(tile.cut(blurred), np.float32)]
+            inner, outer, kept = zip(*tile)
+            inputs = [as_dtype(part_of(blurred, outer), np.float32)]
             if coarser is not None:
-                inputs.append(as_dtype(tile.cut(coarser, 2), np.float32))
-                inputs += [tile.cut(part, 2 * reduction) for part in state]
+                inputs.append(as_dtype(part_of(coarser, outer, 2), np.float32))
+                inputs += [part_of(whole, outer, 2 * reduction) for whole in state]
             part, *state_parts = (t.numpy() for t in function(*map(tf.constant, inputs)))
-            tile.put(as_dtype(part, blurred.dtype), prediction)
+            part_of(prediction, inner)[:] = as_dtype(part_of(part, kept), blurred.dtype)
             if scale > 0:  # nobody reads the state of the finest scale, and it is the largest
                 if not new_state:
                     batch, height, width, _ = blurred.shape
                     size = (batch, height // reduction, width // reduction)
                     new_state = [np.empty((*size, p.shape[3]), p.dtype) for p in state_parts]
                 for part, whole in zip(state_parts, new_state):
-                    tile.put(part, whole, reduction)
+                    part_of(whole, inner, reduction)[:] = part_of(part, kept, reduction)
             advance()
         return prediction, new_state
 

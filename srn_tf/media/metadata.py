@@ -21,18 +21,8 @@ THUMBNAIL = -1  # no tag but the offset of the second directory, which describes
 _ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0xA002, 0xA003
 _BELOW = {IFD0: (EXIF_IFD, GPS_IFD), EXIF_IFD: (INTEROP_IFD,)}
 _SHORT = 3
-
-# EXIF orientation -> how to turn the stored array upright (EXIF 2.3, tag 0x0112).
-_UPRIGHT = {
-    1: np.asarray,
-    2: np.fliplr,
-    3: lambda image: np.rot90(image, 2),
-    4: np.flipud,
-    5: lambda image: np.rot90(np.fliplr(image)),
-    6: lambda image: np.rot90(image, -1),
-    7: lambda image: np.rot90(np.fliplr(image), -1),
-    8: np.rot90,
-}
+# EXIF's orientations of images whose last row, or last column, is stored first (tag 0x0112).
+_UPSIDE_DOWN, _MIRRORED = (3, 4, 7, 8), (2, 3, 6, 7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,12 +86,14 @@ def orientation_of(block: bytes) -> int:
 
 def known_orientation(value: object) -> int:
     """`value` if it is an integer from 1 to 8, otherwise 1."""
-    return int(value) if isinstance(value, int) and value in _UPRIGHT else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def upright(image: np.ndarray, orientation: int) -> np.ndarray:
     """The image as it is to be shown."""
-    return np.ascontiguousarray(_UPRIGHT[orientation](image))
+    image = image.swapaxes(0, 1) if orientation >= 5 else image
+    down, right = (-1 if orientation in turned else 1 for turned in (_UPSIDE_DOWN, _MIRRORED))
+    return np.ascontiguousarray(image[::down, ::right])
 
 
 def exif_of(tags: Mapping[int, object]) -> bytes:

@@ -58,7 +58,6 @@ def test_a_folder_keeps_its_structure_and_each_name(tmp_path):
         ("b.jpg", "b.jpg"),
         ("out", "out/a.png"),
         ("out.dng/", "out.dng/a.png"),
-        ("out-0.5", "out-0.5/a.png"),
         ("there.ts", "there.ts/a.png"),
     ],
 )

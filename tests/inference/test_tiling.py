@@ -68,8 +68,8 @@ def test_too_small_a_halo_leaves_seams_along_the_tile_borders_and_the_exact_one_
 
 def test_spans_cover_the_axis_once_and_end_their_halo_at_the_image():
     cut = spans(size=100, tile=40, halo=8, multiple=8)
-    assert [(span.start, span.stop) for span in cut] == [(0, 32), (32, 64), (64, 100)]
-    assert [(span.outer_start, span.outer_stop) for span in cut] == [(0, 40), (24, 72), (56, 100)]
+    assert [span.inner for span in cut] == [slice(0, 32), slice(32, 64), slice(64, 100)]
+    assert [span.outer for span in cut] == [slice(0, 40), slice(24, 72), slice(56, 100)]
 
 
 OTHERS = {
