@@ -94,6 +94,16 @@ def make_video(
     return path
 
 
+def write_frame(path: Path, frame: av.VideoFrame, encoder: str, **options) -> Path:
+    """A video of one frame, in its own pixel format."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(encoder, rate=25, **options)
+        stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
 def turn(path: Path, a: int, b: int, c: int, d: int) -> None:
     """Gives the picture of an MP4 a display matrix with these entries."""
     content = bytearray(path.read_bytes())

@@ -21,6 +21,7 @@ from clips import (
     times_of,
     turn,
     with_another_size,
+    write_frame,
 )
 
 from srn_tf.common.errors import InputError, RunError
@@ -191,12 +192,8 @@ def test_alpha_and_fields_are_named(tmp_path):
         ("ffv1", see_through.reformat(format="bgra"), {}, "alpha channel"),
         ("mpeg2video", graph.pull(), fields, "interlaced fields"),
     ):
-        with av.open(str(tmp_path / "in.mkv"), "w") as container:
-            stream = container.add_stream(encoder, rate=25, **options)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, frame.format.name
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        (note,) = deblur(tmp_path / "in.mkv", tmp_path / "out.mkv")
+        source = write_frame(tmp_path / "in.mkv", frame, encoder, **options)
+        (note,) = deblur(source, tmp_path / "out.mkv")
         assert name in note
 
 
@@ -272,12 +269,7 @@ def test_colours_without_a_tag_are_those_of_hd_from_720_lines_on(tmp_path, lines
     frame = av.VideoFrame(64, lines, pixels)
     for plane, values in zip(frame.planes, colours):
         plane.update(bytes(values) * (plane.buffer_size // len(values)))
-    with av.open(str(tmp_path / "in.mkv"), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, lines, pixels
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    deblur(tmp_path / "in.mkv", tmp_path / "out.mp4")
+    deblur(write_frame(tmp_path / "in.mkv", frame, "ffv1"), tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         made = next(container.decode(video=0))
         context = container.streams.video[0].codec_context
