@@ -110,7 +110,7 @@ def _in_16_bits(convolve: Callable, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tenso
     That is what hardware with 16 bits does. What TensorFlow does in its place on other processors
     is slow, and wrong by some percent of a kernel's gradient.
     """
-    if x.dtype == tf.float32 or computes_in(x.dtype.name):
+    if x.dtype not in (tf.float16, tf.bfloat16) or computes_in(x.dtype.name):
         return convolve(x, kernel)
     return tf.cast(convolve(tf.cast(x, tf.float32), tf.cast(kernel, tf.float32)), x.dtype)
 
