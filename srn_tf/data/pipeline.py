@@ -75,7 +75,8 @@ class TrainingBatches:
         self._sizes = np.array([pair.size for pair in pairs], np.int64)
         self._batch_size, self._crop_size, self._seed = batch_size, crop_size, seed
         self._channels, self._augment = channels, augment
-        self._devices = list(devices) or [_first_gpu()]
+        gpus = tf.config.list_logical_devices("GPU")
+        self._devices = list(devices) or [gpus[0].name if gpus else None]
         if cache == "none":
             self._frames = FileFrames(pairs)
         elif cache == "disk":
@@ -182,8 +183,3 @@ def _check_sizes(pairs: Sequence[Pair], crop_size: int) -> None:
                 f"{pair.blurred} is {width}x{height} pixels, smaller than the crop of "
                 f"{crop_size}x{crop_size}"
             )
-
-
-def _first_gpu() -> str | None:
-    gpus = tf.config.list_logical_devices("GPU")
-    return gpus[0].name if gpus else None

@@ -119,14 +119,11 @@ def worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
 
 def sum_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
     """Adds up one number of each worker; every worker must call it, and gets the sum."""
+    replicas_here = strategy.num_replicas_in_sync // worker(strategy)[1]
     per_replica = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(value / _local_replicas(strategy), tf.float64)
+        lambda context: tf.constant(value / replicas_here, tf.float64)
     )
     return float(strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None))
-
-
-def _local_replicas(strategy: tf.distribute.Strategy) -> int:
-    return strategy.num_replicas_in_sync // worker(strategy)[1]
 
 
 def describe_devices(strategy: tf.distribute.Strategy) -> str:

@@ -145,7 +145,16 @@ def open_run(
     if recorded:
         has_best = bool(checkpoint_steps(latest / "best"))
         check_same_data(folder, recorded, record_of_data(data.train, data.held_out), has_best)
-    trainer = _new_trainer(config, options, strategy)
+    keras.utils.set_random_seed(config.seed)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with strategy.scope():
+        trainer = Trainer(
+            config,
+            accumulate=options.accumulate,
+            jit_compile=options.jit_compile,
+            skip_nonfinite=options.skip_nonfinite,
+        )
     checkpoints = Checkpoints(
         latest, trainer.checkpointed(), options.keep_checkpoints, options.keep_every_hours
     )
@@ -158,21 +167,6 @@ def open_run(
     if sums != [worker(strategy)[1] * start_step**power for power in (1, 2)]:
         raise RunError("the workers found different checkpoints: --run_dir must be a shared folder")
     return Run(config, options, folder, strategy, data, trainer, checkpoints, start_step)
-
-
-def _new_trainer(
-    config: TrainingConfig, options: RunOptions, strategy: tf.distribute.Strategy
-) -> Trainer:
-    keras.utils.set_random_seed(config.seed)
-    if options.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with strategy.scope():
-        return Trainer(
-            config,
-            accumulate=options.accumulate,
-            jit_compile=options.jit_compile,
-            skip_nonfinite=options.skip_nonfinite,
-        )
 
 
 def _start(trainer: Trainer, config: TrainingConfig) -> int:
