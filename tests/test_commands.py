@@ -1,11 +1,14 @@
 """All commands alike: they explain themselves at once, and refuse numbers that make no sense."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from srn_tf.network.variants import FIELDS
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(
@@ -119,3 +122,8 @@ def flag_help(text, name):
             break
         lines.append(line.strip())
     return " ".join(lines).lower()
+
+
+def test_help_of_train_names_every_field_of_a_network(reports):
+    words = re.split(r"[ ,.:]+", flag_help(reports["srn_tf.train"]["help"], "variant"))
+    assert FIELDS.keys() <= set(words)

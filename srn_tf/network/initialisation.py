@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
 from srn_tf.network.model import ScaleNet, ScaleRecurrentNet
 
@@ -22,7 +23,17 @@ def start_as_identity(model: ScaleRecurrentNet) -> None:
     The first `channels` feature maps of the path through the network's full resolution carry the
     image: its convolutions copy them, second convolutions of ResBlocks start at zero and the
     deconvolutions that are added to that path start small. All other weights stay as they are.
+
+    Raises:
+      InputError: a recurrent module without an encoder-decoder around it, through which no image
+        passes unchanged.
     """
+    variant = model.variant
+    if not variant.encoder_decoder and variant.recurrent not in ("conv", "none"):
+        raise InputError(
+            f"{variant.name}: a {variant.recurrent} without encoder and decoder cannot start as the "
+            "identity: pass --start=xavier"
+        )
     for net in {id(net): net for net in model.nets}.values():
         _start_net(net)
 

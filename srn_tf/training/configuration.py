@@ -30,7 +30,8 @@ class TrainingConfig:
 
     Network and data:
       variant: Network: a row of Table 1, SRN, SR-EDRB3-GRU, -Deconv, -SubPixel, lstm, gray or
-        color.
+        color. Its fields may follow, as in SRN,scales=4,resize=legacy: scales, shared_weights,
+        recurrent, upsampling, block, blocks, encoder_decoder, kernel_size, width, channels, resize.
       data_dir: Folder (or list file) of image pairs.
       blur_subset: Which blurred images, where the data has both: blur is the plain mean of frames.
       hold_out: Training sequences kept for validation, which then chooses the best checkpoint: how

@@ -1,7 +1,11 @@
 """Losses and schedules by name: each is one function and one line of a table.
 
-They use operators alone, so that flags can list the names without importing TensorFlow; a function
-that needs more of TensorFlow imports it inside.
+A loss is applied to the difference of prediction and sharp image, float32 `[B, H, W, C]`, and keeps
+its shape; its mean is taken elsewhere. A schedule gets how much of its length is done, a float32
+scalar from 0 to 1, and `decay_power`; it falls from 1 at 0 to 0 at 1. The learning rate is
+(start - end) * schedule + end.
+
+Flags list the names without importing TensorFlow, so a function that needs it imports it inside.
 """
 
 from __future__ import annotations
@@ -41,7 +45,5 @@ def constant(progress, power):
     return 1 + 0 * progress
 
 
-# Of the difference of two pixels; the loss is the mean of it.
 LOSSES = {"l2": squared, "l1": absolute, "charbonnier": charbonnier}
-# How much is left of the learning rate, from 1 to 0, at a progress from 0 to 1.
 SCHEDULES = {"polynomial": polynomial, "cosine": cosine, "constant": constant}

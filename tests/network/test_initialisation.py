@@ -7,6 +7,7 @@ import numpy_ops
 import pytest
 import tensorflow as tf
 
+from srn_tf.common.errors import InputError
 from srn_tf.common.keras import keras
 from srn_tf.network.initialisation import start_as_identity
 from srn_tf.network.model import build_model
@@ -48,6 +49,12 @@ def test_other_networks_can_too(recurrent):
     model = build_model(variant)
     start_as_identity(model)
     assert max(largest_errors(model, image_for(variant))) < 0.05
+
+
+def test_a_cell_that_no_image_passes_is_refused():
+    model = build_model("SR-RB,recurrent=conv_gru,blocks=1,width=8")
+    with pytest.raises(InputError, match="cannot start as the identity: pass --start=xavier"):
+        start_as_identity(model)
 
 
 def test_every_weight_can_still_learn():

@@ -69,7 +69,7 @@ def expected(kind, cell, features, state):
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])
-@pytest.mark.parametrize("kind", EQUATIONS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_cell_equals_its_equations(kind, mode):
     cell, features, state = make(kind)
     call = tf.function(cell) if mode == "graph" else cell

@@ -5,7 +5,12 @@ import numpy_ops
 import pytest
 import tensorflow as tf
 
-from srn_tf.training.losses import image_weights, multi_scale_loss, total_variation_loss
+from srn_tf.training.losses import (
+    LOSSES,
+    image_weights,
+    multi_scale_loss,
+    total_variation_loss,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,20 @@ def test_loss_of_each_scale_is_the_mean_squared_error_to_the_halved_target(
     expected = [np.mean((a - b) ** 2) for a, b in zip(predictions, targets)]
     losses = multi_scale_loss(predictions, sharp, rule, tf.ones(len(sharp)))
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
+FORMULAS = {
+    "l2": lambda x: x**2,
+    "l1": np.abs,
+    "charbonnier": lambda x: np.sqrt(x**2 + 1e-3**2),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_the_mean_of_its_formula(predictions, sharp, name):
+    (loss,) = multi_scale_loss(predictions[:1], sharp, "half_pixel", tf.ones(len(sharp)), name)
+    expected = FORMULAS[name](predictions[0].numpy() - sharp).mean()
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
 def test_total_variation_sums_neighbours_differences_per_element(predictions):
