@@ -31,8 +31,8 @@ def start_as_identity(model: ScaleRecurrentNet) -> None:
     variant = model.variant
     if not variant.encoder_decoder and variant.recurrent not in ("conv", "none"):
         raise InputError(
-            f"{variant.name}: a {variant.recurrent} without encoder and decoder cannot start as the "
-            "identity: pass --start=xavier"
+            f"{variant.name}: a {variant.recurrent} without encoder and decoder cannot start as the"
+            " identity: pass --start=xavier"
         )
     for net in {id(net): net for net in model.nets}.values():
         _start_net(net)
