@@ -131,7 +131,8 @@ def gflops(model, height: int = 720, width: int = 1280) -> float:
 
     image = tf.TensorSpec([1, height, width, model.variant.channels])
     operations = 0
-    for op in tf.function(model).get_concrete_function(image).graph.get_operations():
+    graph = tf.function(model, autograph=False).get_concrete_function(image).graph
+    for op in graph.get_operations():
         if op.type == "Conv2D":
             positions = op.outputs[0].shape  # every output position takes the whole kernel once
         elif op.type == "Conv2DBackpropInput":  # a deconvolution: every input position does

@@ -3,8 +3,8 @@
     python -m srn_tf.deblur --input=photo.jpg --output=deblurred/
 
 Without --run_dir it takes the weights that come with the package (srn_tf/weights/MODEL_CARD.md).
-Outputs have the name and format of their inputs. Files that fail are named at the end, all others
-are done.
+In a folder, outputs have the names and formats of their inputs. Files that fail are named at the
+end (exit status 1), all others are done.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Flags:
       overwrite: Redo outputs that exist; otherwise they are skipped.
 
     Weights:
-      run_dir: Run folder with the weights. Default: those that come with the package.
+      run_dir: Run folder with the weights. Default: starter, those that come with the package.
       saved_model: Folder written by srn_tf.export, in place of --run_dir.
       checkpoint: Which checkpoint of the run folder.
       precision: How the network computes: auto takes bfloat16 where the processor or the GPU

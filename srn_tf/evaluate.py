@@ -33,7 +33,7 @@ class Flags:
     """What is scored against what.
 
     What is scored (one of them):
-      run_dir: Run folder with the weights.
+      run_dir: Run folder with the weights, or starter for those of the package.
       saved_model: Folder written by srn_tf.export, in place of --run_dir.
       predictions_dir: Folder of PNGs to score, in place of --run_dir, called SEQUENCE/NAME.png,
         SEQUENCE/blur/NAME.png or SEQUENCE_NAME.png after the blurred images, or NAME.png where no

@@ -22,7 +22,7 @@ class Flags:
     """What is exported.
 
     Weights:
-      run_dir: Run folder with the weights.
+      run_dir: Run folder with the weights, or starter for those of the package.
       checkpoint: Which checkpoint of the run folder.
 
     Output:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -77,7 +78,9 @@ def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> l
     try:
         words = flags.FLAGS(list(argv))[1:]
     except flags.Error as error:
-        _fail(f"{error} (--help lists the flags)", 2)
+        missing = re.findall(r"flag (--\w+)=None: ", str(error))
+        reason = f"missing: {', '.join(missing)}" if missing else error
+        _fail(f"{reason} (--help lists the flags)", 2)
     if choices and (not words or words[0] not in choices):
         _fail(f"the command needs one of these words: {', '.join(choices)}", 2)
     stray = words[1:] if choices else words

@@ -112,9 +112,9 @@ def _entry(name: str, option: Option) -> str:
     notes = [option.help]
     if option.range:
         notes.append(f"{option.range[0].upper()}{option.range[1:]}.")
-    if default not in (None, [], ()):
+    if default not in (None, [], ()) and "Default:" not in option.help:
         notes.append(f"Default: {shown}.")
-    elif not option.help.endswith("Required.") and "default" not in option.help.lower():
+    elif "Required" not in option.help and "default" not in option.help.lower():
         notes.append("Default: none.")
     indent = " " * 6
     text = textwrap.fill(" ".join(notes), _WIDTH, initial_indent=indent, subsequent_indent=indent)

@@ -24,7 +24,8 @@ def freeze(traced: tf.types.experimental.ConcreteFunction) -> Callable[..., list
     """The same graph with the present weights as constants; returns a list of tensors.
 
     oneDNN then chooses their layout itself. TensorFlow 2.21 hands it that of a variable as it is,
-    for which a processor with AVX2 alone has no fast convolution: 2.0 to 2.6 times as slow.
+    for which a processor with AVX2 alone has no convolution but by way of matrix products, which is
+    slower and takes more memory.
     """
     return convert_variables_to_constants_v2(traced)
 

@@ -27,8 +27,8 @@ class Options:
     Videos:
       codec: Default: H.264 in MP4, MOV and MKV, VP9 in WebM. FFV1, in MKV, is without loss.
       crf: Quality of H.264 (default 18) and VP9 (default 24): 0 is best, larger is smaller.
-      frames: A part, START:STOP in frames from 0, without STOP and without sound. Each frame is
-        deblurred by itself, so that a video may flicker.
+      frames: A part, START:STOP, counted from 0; STOP is not in it, and the sound is dropped. Each
+        frame is deblurred by itself, so that a video may flicker.
 
     Raises:
       InputError: a value out of its range, named.

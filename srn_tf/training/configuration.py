@@ -29,10 +29,11 @@ class TrainingConfig:
     """What shapes the weights; the defaults are the paper's recipe (Sec. 3.3 and 4).
 
     Network and data:
-      variant: Network: a row of Table 1, SRN, SR-EDRB3-GRU, -Deconv, -SubPixel, lstm, gray or
-        color. Its fields may follow, as in SRN,scales=4,resize=legacy: scales, shared_weights,
-        recurrent, upsampling, block, blocks, encoder_decoder, kernel_size, width, channels, resize.
-      data_dir: Folder (or list file) of image pairs.
+      variant: A row of Table 1, SRN, SR-EDRB3-GRU, -Deconv, -SubPixel, lstm, gray or color. Its
+        fields may follow, as in SRN,scales=4,resize=legacy: scales, shared_weights, recurrent,
+        upsampling, block, blocks, encoder_decoder, kernel_size, width, channels, resize. Required
+        but with --init_from and --fork_from.
+      data_dir: Folder (or list file) of image pairs. Required but with --fork_from.
       blur_subset: Which blurred images, where the data has both: blur is the plain mean of frames.
       hold_out: Training sequences kept for validation, which then chooses the best checkpoint: how
         many, or their names joined by commas. The paper trains on all.
@@ -52,9 +53,8 @@ class TrainingConfig:
       end_learning_rate: At the end of the schedule and after.
       schedule: How the learning rate decays; the paper's is polynomial.
       decay_power: Power of the polynomial decay.
-      decay_steps: Length of the schedule in steps. If not given it depends on the data and the
-        batch: 2000 epochs of (pairs // batch_size) steps, which is 262000 for GoPro and batches of
-        16.
+      decay_steps: Length of the schedule in steps. Default: 2000 epochs of (pairs // batch_size)
+        steps, which is 262000 for GoPro and batches of 16.
       warmup_steps: Steps in which the learning rate rises linearly at first; the paper has none.
       adam_epsilon: Adam's epsilon; Keras' own is 1e-7.
       clip_norm: Global norm to which the gradients of the recurrent module alone are clipped; 0 is
@@ -137,7 +137,7 @@ class RunOptions:
     """What may change from one call to the next without changing the result.
 
     Length, log and validation:
-      max_steps: The run ends after this many steps; by default with the schedule.
+      max_steps: The run ends after this many steps. Default: those of the schedule.
       log_every: Steps between log lines.
       checkpoint_every: Steps between checkpoints.
       keep_checkpoints: How many of the newest checkpoints are kept, besides the best.
@@ -156,7 +156,7 @@ class RunOptions:
       accumulate: Parts into which each batch is cut to save memory; their gradients are added up.
       cache: Of decoded images: a file on disk, or the accelerator's memory, which is filled from
         that file where there is one.
-      cache_dir: Folder of the disk cache; by default .srn_cache beside the images.
+      cache_dir: Folder of the disk cache. Default: .srn_cache beside the images.
       strategy: auto is mirrored where there are several GPUs, multi_worker where TF_CONFIG names
         several workers.
       jit_compile: Compile the computation of the gradients with XLA.

@@ -227,7 +227,7 @@ def test_bad_usage_is_status_2_and_one_line(call, argument, named):
 def test_a_missing_flag_is_named(call):
     result = call()
     assert result.returncode == 2
-    assert_one_line(result, "--folder")
+    assert_one_line(result, "missing: --folder")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.robust
 def test_measured_rows_stand_beside_the_published(data, tmp_path):
     run_dir = write_run(lively_model("SR-EDRB1"), tmp_path / "run")
     status, output = commands.run(

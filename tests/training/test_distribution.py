@@ -96,6 +96,7 @@ def one_process(data, tmp_path_factory):
     return run_dir
 
 
+@pytest.mark.robust
 def test_two_workers_equal_one_process(data, one_process, tmp_path):
     folders = os.pathsep.join(str(folder) for folder in list(Path(__file__).parents)[:2])
 
