@@ -53,7 +53,7 @@ demo-data: $(VENV)/.base ## render the demo data from photographs that scikit-im
 benchmark: $(VENV)/.base ## measure the speed of the data pipeline and of training options
 	$(PYTHON) -m experiments.benchmark $(or $(ARGS),data)
 
-test: $(VENV)/.test ## lint and run the tests (under 6 minutes on 2 cores)
+test: $(VENV)/.test ## lint and run the tests (5 to 10 minutes on 2 cores)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m pytest -m "not (robust or fuzz or docs or web or gpu)" -n auto --maxprocesses=4 --dist=loadfile $(ARGS)

@@ -10,6 +10,7 @@ checkpoint that does best there is kept as `checkpoints/best`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 
 import numpy as np
@@ -64,7 +65,6 @@ class Validation:
 
     def __init__(self, run: Run):
         self.run = run
-        self.deblurrer = TrainedDeblurrer(run.config.variant)
         self.pairs = run.data.held_out or run.data.test
         self.best = None
         if run.data.held_out:
@@ -73,6 +73,11 @@ class Validation:
             parts = run.trainer.checkpointed()
             kept = {name: parts[name] for name in ("net", "average") if name in parts}
             self.best = Checkpoints(folder, {**kept, "best_psnr": self.best_psnr}, keep=1)
+
+    @functools.cached_property
+    def deblurrer(self) -> TrainedDeblurrer:
+        """Made when an image is first scored: a run without validation needs no second network."""
+        return TrainedDeblurrer(self.run.config.variant)
 
     def try_one_image(self) -> None:
         """Before the first step, so that a lack of memory is known at once."""
