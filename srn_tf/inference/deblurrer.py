@@ -106,7 +106,7 @@ class Deblurrer:
         if self._model is not self._source:
             self._model.set_weights(self._source.get_weights())
         self.__dict__.pop("_graph", None)
-        self._tiled.refresh()
+        self._tiled = TiledNetwork(self._model, self._tiled.halo)
 
     def __call__(
         self,

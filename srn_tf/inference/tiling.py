@@ -131,10 +131,6 @@ class TiledNetwork:
             pyramid, lambda scale, *inputs: self._run_scale(scale, tiles[scale], advance, *inputs)
         )[0]
 
-    def refresh(self) -> None:
-        """Takes over the present weights of the model."""
-        self._functions.clear()
-
     def _tiles(self, images: np.ndarray, tile: int) -> list[Tile]:
         axes = (spans(size, tile, self.halo, self._multiple) for size in images.shape[1:3])
         return list(itertools.product(*axes))

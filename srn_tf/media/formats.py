@@ -22,8 +22,8 @@ import numpy as np
 import PIL.Image
 
 from srn_tf.common.errors import InputError
-from srn_tf.media.inventory import parts
 from srn_tf.media.metadata import Metadata, exif_for, orientation_of, sound_exif
+from srn_tf.media.parts import parts
 
 _SIGNATURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
@@ -34,7 +34,7 @@ _SIGNATURES = {
     "AVIF": rb"....ftyp(....){0,9}?avi[fs]",
     "HEIF": rb"....ftyp(....){0,9}?(hei[cmsx]|hev[cx]|mif1|msf1)",
 }
-_READ_OF_PNG = (b"IHDR", b"pHYs", b"eXIf", b"iCCP", b"acTL", b"CgBI")
+_READ_OF_PNG = (b"IHDR", b"IEND", b"pHYs", b"eXIf", b"iCCP", b"acTL", b"CgBI")
 _COLOUR_OF_PNG = (b"cICP", b"cHRM", b"gAMA", b"sRGB")
 _PNG_HEAD = 8 + 12 + 13  # signature and first chunk
 _LARGEST_JPEG_EXIF = 65527
@@ -224,10 +224,13 @@ def _read_png(file: BinaryIO) -> Stored:
     for name, begin, length in parts(file, "PNG"):
         if name in _READ_OF_PNG + _COLOUR_OF_PNG:
             file.seek(begin)
-            content, checksum = file.read(min(length, _LARGEST_PROFILE)), file.read(4)
+            chunk = file.read(min(length, _LARGEST_PROFILE))
+            content, checksum = chunk[:-4], chunk[-4:]
             # Of two libpng takes the first. A damaged one that is not critical is left out.
             if zlib.crc32(name + content) == int.from_bytes(checksum, "big"):
                 chunks.setdefault(name, content)
+    if b"IEND" not in chunks:
+        raise InputError("is cut off: its end is missing")
     header, animation = chunks.get(b"IHDR", b""), chunks.get(b"acTL", b"")
     if b"CgBI" in chunks:
         raise InputError("is a PNG in Apple's own form (CgBI), for apps: convert it to a real one")

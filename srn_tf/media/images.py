@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from srn_tf.common.errors import InputError, named
-from srn_tf.common.files import check_regular, reason, write_bytes
+from srn_tf.common.files import check_regular, reading, write_bytes
 from srn_tf.media import formats, tiff
 from srn_tf.media.inventory import contents
 from srn_tf.media.metadata import Metadata, upright
@@ -162,10 +162,8 @@ def _opened(
 ) -> Iterator[tuple[BinaryIO, str, formats.Stored]]:
     """An image file, its kind and header; what is raised inside becomes an InputError with name."""
     check_regular(path)
-    try:
+    with reading(path):
         file = open(path, "rb")  # noqa: SIM115 (closed below)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {reason(error)}") from None
     with file:
         try:
             # A sparse file may pretend to any length, and some decoders take it whole.

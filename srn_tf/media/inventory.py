@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
 
 import PIL.ExifTags
 import tifffile
 
-from srn_tf.common.errors import InputError
 from srn_tf.media.metadata import GPS_IFD, INTEROP_IFD, THUMBNAIL, Metadata, entries
+from srn_tf.media.parts import parts
 
 _EXIF, _PROFILE, _XMP, _RESOLUTION = "malformed EXIF", "colour profile", "XMP", "resolution"
 _NAMES = {
@@ -37,8 +35,6 @@ _CODING = re.compile(
 )
 _CODING_TAGS = {*range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, *range(320, 326)}
 _CODING_TAGS |= {*range(338, 348), *range(512, 533), 0x8769, 0x8825, 0xA005, 0xA002, 0xA003}
-_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # neither data of the image nor a restart
-_COMMENT, _END = 0xFE, 0xD9
 _UNTOLD = 1 << 16  # bytes of a TIFF to which no tag of its images points: tags of tags
 
 
@@ -71,61 +67,6 @@ def contents(content: bytes, kind: str, metadata: Metadata) -> frozenset[str]:
             names.add(f"{length:,} bytes behind the image{video}")
     names = {_NAMES.get(name, name) for name in names if not _CODING.fullmatch(name)}
     return frozenset(names - {_EXIF} if metadata.exif else names)
-
-
-def parts(file: BinaryIO, kind: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and length of each chunk, segment or box; without name what is behind them.
-
-    Raises:
-      InputError: the end of a PNG is missing.
-    """
-    size = file.seek(0, io.SEEK_END)
-    if kind == "JPEG":
-        yield from _segments(file, size)
-    if kind not in ("PNG", "WEBP", "AVIF", "HEIF"):
-        return
-    at, name, stop = {"PNG": 8, "WEBP": 12}.get(kind, 0), b"", size
-    if kind == "WEBP":
-        file.seek(4)
-        stop = min(size, 8 + int.from_bytes(file.read(4), "little"))
-    while at + 8 <= stop and name != b"IEND":
-        file.seek(at)
-        head = file.read(16)
-        first, last = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "little")
-        if kind == "PNG":
-            name, begin, length, end = head[4:8], at + 8, first, at + 12 + first
-        elif kind == "WEBP":
-            name, begin, length, end = head[:4], at + 8, last, at + 8 + last + last % 2
-        else:
-            name, begin = head[4:8], at + 8
-            end = at + (int.from_bytes(head[8:], "big") if first == 1 else first or size - at)
-            length = end - begin
-        if end <= at or not re.fullmatch(rb"[\w ]{4}", name):
-            break
-        yield name, begin, length
-        at = end
-    if kind == "PNG" and (name != b"IEND" or at > size):
-        raise InputError("is cut off: its end is missing")
-    if at < size:
-        yield b"", at, size - at
-
-
-def _segments(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    file.seek(0)
-    content, at = file.read(), 2
-    while marker := _MARKER.search(content, at):
-        code, begin = marker[1][0], marker.end() + 2
-        if code == _END:
-            if marker.end() < size:
-                yield b"", marker.end(), size - marker.end()
-            return
-        length = int.from_bytes(content[marker.end() : begin], "big") - 2
-        if code == _COMMENT:
-            yield b"comment", begin, length
-        elif 0xE0 <= code <= 0xEF:
-            word = re.match(rb"[\x20-\x7e]{0,40}", content[begin : begin + length])[0]
-            yield b"APP%d %s" % (code - 0xE0, word), begin, length
-        at = begin + max(length, 0)
 
 
 def _tags(block: bytes) -> set[str]:

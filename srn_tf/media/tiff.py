@@ -53,7 +53,8 @@ def read(file: BinaryIO) -> Stored:
         page = tiff.pages.first
     except IndexError:
         raise InputError("is cut off: the place where it describes itself is missing") from None
-    kind, bits, extra = page.photometric, page.bitspersample, _extra_samples(page)
+    kind, bits = page.photometric, page.bitspersample
+    extra = page.samplesperpixel - (3 if kind in (_RGB, _YCBCR) else 1)
     if page.subfiletype & _REDUCED_IMAGE:
         raise InputError("begins with a preview of what it holds (a raw photograph?): convert it")
     if kind not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR):
@@ -143,10 +144,6 @@ def _dots_per_inch(tags: Mapping[int, object]) -> tuple[float, float] | None:
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
     return (x, y) if min(x, y) > 0 else None
-
-
-def _extra_samples(page: tifffile.TiffPage) -> int:
-    return page.samplesperpixel - (3 if page.photometric in (_RGB, _YCBCR) else 1)
 
 
 def _is_for_pillow(page: tifffile.TiffPage) -> bool:

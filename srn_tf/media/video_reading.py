@@ -19,7 +19,8 @@ import numpy as np
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import check_regular, reason
-from srn_tf.media.containers import DEMUXERS, check_structure
+from srn_tf.media.containers import DEMUXERS
+from srn_tf.media.parts import check_structure
 
 MAX_MEGAPIXELS = 100.0
 # Of swscale: bicubic, with all chroma, rounded. Its default is off by 3 gray levels, and wrong for
