@@ -74,10 +74,9 @@ def main() -> None:
     for name in given(Flags):
         if flags.saved_model and name in ("checkpoint", "precision", "tile", "halo"):
             raise InputError(f"--{name} needs --run_dir: a SavedModel has its own way")
-    start_tensorflow()
     import PIL.Image
 
-    from srn_tf.inference.files import deblur_files, plan
+    from srn_tf.inference.files import deblur_files, plan  # takes a second, TensorFlow several
     from srn_tf.media.containers import is_video
 
     PIL.Image.MAX_IMAGE_PIXELS = None  # --max_megapixels is the limit here
@@ -103,6 +102,7 @@ def main() -> None:
 
 
 def _load(flags: Flags) -> Deblurrer:
+    start_tensorflow()
     from srn_tf.inference.deblurrer import Deblurrer
     from srn_tf.weights.starter import NOTE, STARTER
 

@@ -1,5 +1,6 @@
 """An image is decoded whole or refused, also where its decoder would guess what is missing."""
 
+import contextlib
 import itertools
 
 import cv2
@@ -13,7 +14,6 @@ from srn_tf.media.images import read_image, read_rgb, write_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (203, 301, 3), np.uint8)
 PHOTOGRAPH = cv2.GaussianBlur(NOISE, (0, 0), 1.5)
-GRAY = PIL.Image.fromarray(PHOTOGRAPH[..., 0])
 
 
 def half(content):
@@ -39,14 +39,17 @@ def overwritten(content, seed=0):
     return content[:place] + other + content[place + 40 :]
 
 
-JPEGS = {  # the last gets a tail below
-    "baseline": pillow(PHOTOGRAPH, "JPEG", quality=92),
-    "full colour": pillow(PHOTOGRAPH, "JPEG", quality=92, subsampling=0),
-    "progressive": pillow(PHOTOGRAPH, "JPEG", quality=92, progressive=True),
-    "restarts": pillow(PHOTOGRAPH, "JPEG", quality=92, restart_marker_blocks=7),
-    "gray": pillow(GRAY, "JPEG", quality=92),
-    "motion photo": pillow(PHOTOGRAPH, "JPEG", quality=92),
+JPEGS = {
+    name: pillow(PHOTOGRAPH, "JPEG", quality=92, **options)
+    for name, options in {
+        "baseline": {},
+        "full colour": {"subsampling": 0},
+        "progressive": {"progressive": True},
+        "restarts": {"restart_marker_blocks": 7},
+        "motion photo": {},  # gets a tail below
+    }.items()
 }
+JPEGS["gray"] = pillow(PHOTOGRAPH[..., 0], "JPEG", quality=92)
 
 
 @pytest.mark.parametrize("name", JPEGS)
@@ -54,23 +57,21 @@ JPEGS = {  # the last gets a tail below
 def test_a_damaged_jpeg_is_refused_everywhere(tmp_path, name, damage):
     path = tmp_path / "bad.jpg"
     path.write_bytes(damage(JPEGS[name]) + (b"video" * 99 if name == "motion photo" else b""))
-    with pytest.raises(InputError, match=r"bad\.jpg .*(damaged|cut off)"):
-        read_image(path)
-    with pytest.raises(InputError, match=r"bad\.jpg .*(damaged|cut off)"):
-        read_rgb(path)
+    for read in (read_image, read_rgb):
+        with pytest.raises(InputError, match=r"bad\.jpg .*(damaged|cut off)"):
+            read(path)
 
 
 @pytest.mark.parametrize("name", JPEGS)
 def test_a_jpeg_with_other_bytes_in_its_middle_is_refused_if_that_shows(tmp_path, name):
     """By chance such a JPEG may be a sound one of another image: of these about one in ten."""
-    refused = 0
+    read = 0
     for seed in range(20):
         (tmp_path / "bad.jpg").write_bytes(overwritten(JPEGS[name], seed))
-        try:
+        with contextlib.suppress(InputError):
             read_image(tmp_path / "bad.jpg")
-        except InputError:
-            refused += 1
-    assert refused >= 14
+            read += 1
+    assert read <= 6
 
 
 @pytest.mark.parametrize(
@@ -95,16 +96,14 @@ def test_damaged_jpegs_inside_of_a_tiff_are_refused(tmp_path):
 
 
 def test_sound_jpegs_of_all_kinds_are_read_as_pillow_reads_them(tmp_path):
-    path, names = tmp_path / "good.jpg", ("QUALITY", "PROGRESSIVE", "OPTIMIZE", "RST_INTERVAL")
-    shapes = (PHOTOGRAPH, np.zeros((64, 64, 3), np.uint8), NOISE[:17, :9], NOISE[:1, :1])
+    path, names = tmp_path / "good.jpg", ("SAMPLING_FACTOR", "QUALITY", "PROGRESSIVE", "OPTIMIZE")
+    flags = [getattr(cv2, f"IMWRITE_JPEG_{name}") for name in (*names, "RST_INTERVAL")]
+    shapes = (PHOTOGRAPH[:80, :99], np.zeros((64, 64, 3), np.uint8), NOISE[:17, :9], NOISE[:1, :1])
     samplings = (0x411111, 0x221111, 0x211111, 0x121111, 0x111111)
-    for image, sampling in itertools.product(shapes, samplings):
-        for values in itertools.product((1, 90), (0, 1), (0, 1), (0, 3)):
-            flags = [getattr(cv2, f"IMWRITE_JPEG_{name}") for name in names]
-            options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-            options += itertools.chain(*zip(flags, values))
-            path.write_bytes(cv2.imencode(".jpg", image, options)[1].tobytes())
-            np.testing.assert_array_equal(read_image(path), np.asarray(PIL.Image.open(path)))
+    for image, *values in itertools.product(shapes, samplings, (1, 90), (0, 1), (0, 1), (0, 3)):
+        content = cv2.imencode(".jpg", image, [*itertools.chain(*zip(flags, values))])[1]
+        path.write_bytes(content.tobytes())
+        np.testing.assert_array_equal(read_image(path), np.asarray(PIL.Image.open(path)))
 
 
 @pytest.mark.parametrize("padding", [b"\0", b"\xff\xff\xff"])
@@ -115,7 +114,7 @@ def test_bytes_that_cameras_put_before_the_end_are_no_damage(tmp_path, padding):
 
 def test_sound_images_of_phones_are_read(tmp_path):
     alpha = np.dstack([PHOTOGRAPH, NOISE[..., :1]])
-    shapes = (PHOTOGRAPH, alpha[:64, :80], NOISE[:1, :1], SMOOTH[..., 0])
+    shapes = (PHOTOGRAPH[:64], alpha[:64, :80], NOISE[:1, :1], SMOOTH[..., 0])
     for suffix, image in itertools.product((".avif", ".webp", *[".heic"] * HAS_HEIC), shapes):
         write_image(tmp_path / f"good{suffix}", image)
         assert read_image(tmp_path / f"good{suffix}").shape[:2] == image.shape[:2]
@@ -138,11 +137,9 @@ def test_truncated_files_are_named(tmp_path, suffix, part):
         read_image(path)
 
 
-def test_the_true_reason_is_told(tmp_path):
-    pillows = pillow(RGB, "TIFF", compression="tiff_lzw")  # its directory is at the end
-    (tmp_path / "half.tif").write_bytes(half(pillows))
-    with pytest.raises(InputError, match=r"half\.tif is cut off"):
-        read_image(tmp_path / "half.tif")
-    (tmp_path / "none.tif").write_bytes(b"II*\0\xff\xff\0\0" + bytes(99))
-    with pytest.raises(InputError, match=r"none\.tif .*cut off"):
-        read_image(tmp_path / "none.tif")
+def test_a_tiff_whose_directory_was_at_its_end_is_named_too(tmp_path):
+    pillows = pillow(RGB, "TIFF", compression="tiff_lzw")
+    for content in (half(pillows), b"II*\0\xff\xff\0\0" + bytes(99)):
+        (tmp_path / "half.tif").write_bytes(content)
+        with pytest.raises(InputError, match=r"half\.tif .*cut off"):
+            read_image(tmp_path / "half.tif")
