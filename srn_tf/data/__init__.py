@@ -1,7 +1,7 @@
 """Pairs of blurred and sharp images: found on disk, decoded on the host, cropped on the device.
 
     pairs.py      which files belong together
-    caches.py     the disk cache: its name, its place, its content
+    caches.py     decoded pairs, and the disk cache of all of them
     order.py      which pair and which window is used when: a pure function of (seed, step)
     frames.py     where the pixels come from: image files, a cache on disk or on the accelerator
     pipeline.py   the `tf.data` pipeline made of these, and one crop per batch
@@ -21,8 +21,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "caches": ["CACHES"],
-        "frames": ["input_error", "read_pair"],
+        "caches": ["CACHES", "read_pair"],
+        "frames": ["input_error"],
         "order": ["steps_per_epoch"],
         "pairs": [
             "Pair",

@@ -1,4 +1,4 @@
-"""The disk cache of decoded images: its name, its place, its content.
+"""Pairs of images decoded, and the disk cache of all of them.
 
 The cache is one `.npy` file, uint8 `[pixels, 3]`, named by a hash of the paths, sizes and
 modification times of all images: other runs and processes share it, and changed images lead to
@@ -11,18 +11,41 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from srn_tf.common.errors import InputError
 from srn_tf.common.files import written_beside
+from srn_tf.common.progress import progress
+from srn_tf.common.threads import ahead
 from srn_tf.data.pairs import Pair
+from srn_tf.media.images import read_rgb
 
 CACHES = ("none", "disk", "device")
 
 _FORMAT = 2  # to be raised whenever the content of the file changes
+
+
+def read_pair(pair: Pair) -> np.ndarray:
+    """Decodes both images of a pair: uint8 `[2, H, W, 3]`. Raises InputError as `read_rgb`."""
+    frames = np.empty((2, *pair.size, 3), np.uint8)
+    for frame, path in zip(frames, (pair.blurred, pair.sharp)):
+        image = read_rgb(path)
+        if image.shape != frame.shape:
+            raise InputError(f"{path} was replaced by an image of another size")
+        frame[...] = image
+    return frames
+
+
+def decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
+    """Decodes all pairs in parallel, in their order: uint8 `[2, H, W, 3]` each."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        frames = ahead(pool, read_pair, pairs, threads)
+        yield from progress(frames, description, len(pairs), "pair")
 
 
 def disk_cache_path(pairs: Sequence[Pair], cache_dir: str | os.PathLike | None = None) -> Path:
@@ -45,17 +68,14 @@ def disk_cache_path(pairs: Sequence[Pair], cache_dir: str | os.PathLike | None =
 
 
 def open_disk_cache(
-    pairs: Sequence[Pair],
-    cache_dir: str | os.PathLike | None,
-    decoded: Callable[[Sequence[Pair], str], Iterator[np.ndarray]] | None = None,
+    pairs: Sequence[Pair], cache_dir: str | os.PathLike | None, *, make: bool
 ) -> np.ndarray | None:
     """The memory-mapped pixels of all pairs, uint8 `[pixels, 3]`.
 
     Args:
       pairs: of any sizes.
       cache_dir: as `disk_cache_path`.
-      decoded: makes a cache that is missing: yields the frames of all pairs, see
-        `srn_tf.data.frames.decoded`. Without it, None is returned for a missing one.
+      make: make a cache that is missing; otherwise None is returned for it.
 
     Raises:
       InputError: not enough free disk space, the folder is not writable, an unreadable image, or a
@@ -63,10 +83,10 @@ def open_disk_cache(
     """
     path = disk_cache_path(pairs, cache_dir)
     if not path.exists():
-        if decoded is None:
+        if not make:
             return None
         try:
-            _write(path, pairs, decoded)
+            _write(path, pairs)
         except OSError as error:
             raise InputError(
                 f"the disk cache {path} cannot be written ({error.strerror or error}): take "
@@ -88,7 +108,7 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.3g} GB"
 
 
-def _write(path: Path, pairs: Sequence[Pair], decoded: Callable) -> None:
+def _write(path: Path, pairs: Sequence[Pair]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = int(pixel_offsets(pairs)[-1])
     needed, free = 3 * pixels, shutil.disk_usage(path.parent).free

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,23 +25,11 @@ import tensorflow as tf
 from srn_tf.common.errors import InputError
 from srn_tf.common.hardware import available_memory
 from srn_tf.common.progress import progress
-from srn_tf.data.caches import gigabytes, open_disk_cache, pixel_offsets
+from srn_tf.data.caches import decoded, gigabytes, open_disk_cache, pixel_offsets, read_pair
 from srn_tf.data.pairs import Pair
-from srn_tf.media.images import read_rgb
 
 # Of uint8, TensorFlow gathers on GPUs from variables only; this type holds 0 to 255 exactly.
 _GATHERED = tf.float16
-
-
-def read_pair(pair: Pair) -> np.ndarray:
-    """Decodes both images of a pair: uint8 `[2, H, W, 3]`. Raises InputError as `read_rgb`."""
-    frames = np.empty((2, *pair.size, 3), np.uint8)
-    for frame, path in zip(frames, (pair.blurred, pair.sharp)):
-        image = read_rgb(path)
-        if image.shape != frame.shape:
-            raise InputError(f"{path} was replaced by an image of another size")
-        frame[...] = image
-    return frames
 
 
 def input_error(error: tf.errors.OpError) -> InputError | None:
@@ -123,7 +111,7 @@ class DiskFrames(_TravellingFrames):
         self._pairs = pairs
         self._crop_size = crop_size
         self._offsets = pixel_offsets(pairs)
-        self._pixels = open_disk_cache(pairs, cache_dir, decoded)
+        self._pixels = open_disk_cache(pairs, cache_dir, make=True)
 
     def load(self, index: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tuple:
         """The place, which is the beginning of what travels, and the windows alone."""
@@ -164,7 +152,7 @@ class DeviceFrames:
         description = f"caching {gigabytes(3 * int(self._offsets[-1]))} on " + " and on ".join(
             buffer.device for buffer in self._buffers
         )
-        on_disk = open_disk_cache(pairs, cache_dir)
+        on_disk = open_disk_cache(pairs, cache_dir, make=False)
         if on_disk is None:
             frames = decoded(pairs, description)
         else:
@@ -197,19 +185,6 @@ class DeviceFrames:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         buffer = self._buffers[int(tf.get_static_value(replica)) % len(self._buffers)]
         return tf.gather(buffer, places)
-
-
-def decoded(pairs: Sequence[Pair], description: str) -> Iterator[np.ndarray]:
-    """Decodes all pairs in parallel, in their order: uint8 `[2, H, W, 3]` each."""
-
-    def read(index: tf.Tensor) -> tf.Tensor:
-        return tf.numpy_function(lambda i: read_pair(pairs[i]), [index], tf.uint8, stateful=False)
-
-    dataset = tf.data.Dataset.range(len(pairs)).map(read, tf.data.AUTOTUNE)
-    try:
-        yield from progress(dataset.as_numpy_iterator(), description, len(pairs), "pair")
-    except tf.errors.OpError as error:
-        raise input_error(error) or error from None
 
 
 def _allocated(pixels: int, device: str | None) -> tf.Variable:

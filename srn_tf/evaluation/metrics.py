@@ -30,7 +30,6 @@ _C2 = (0.03 * _RANGE) ** 2
 _WINDOW = 11  # taps of the Gaussian window, sigma 1.5
 _MARGIN = _WINDOW // 2
 
-_LUMINANCE = (0.299, 0.587, 0.114)
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _MS_SSIM_SMALLEST = (_WINDOW - 1) * 2 ** (len(_SCALE_WEIGHTS) - 1) + 1
 # Analysis low-pass of the biorthogonal 9/7 wavelet (Cohen, Daubechies, Feauveau), from its centre.
@@ -149,7 +148,7 @@ def kohler_scores(
     energy = np.vdot(z, z)
     if energy == 0:
         raise InputError("the deblurred image is black: it cannot be scaled to the ground truth")
-    z_luminance = _weighted(z, _LUMINANCE)
+    z_luminance = _luminance(z)
     z_spectrum = scipy.fft.rfft2(z.mean(axis=2))
     psnrs, mssims = [], []
     for frame in ground_truth_frames:
@@ -158,7 +157,7 @@ def kohler_scores(
         alpha = np.vdot(x, z) / energy
         # Scaling by alpha does not move the peak: one spectrum of z serves all frames.
         shift = _registration(x.mean(axis=2), z_spectrum)
-        pair = _overlapping(_weighted(x, _LUMINANCE), alpha * z_luminance, shift)
+        pair = _overlapping(_luminance(x), alpha * z_luminance, shift)
         psnrs.append(_psnr(*pair))
         mssims.append(ms_ssim(*pair))
     if not psnrs:
@@ -221,11 +220,13 @@ def _ssim(
 
 def _ssim_components(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Means of SSIM's luminance, contrast and structure over the valid region of two planes."""
-    mean_x, mean_y = _inside(_smoothed(x)), _inside(_smoothed(y))
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
+        _inside(_smoothed(plane)) for plane in (x, y, x * x, y * y, x * y)
+    )
     # Rounding can leave the variance of a flat patch just below zero.
-    variance_x = np.maximum(_inside(_smoothed(x * x)) - mean_x * mean_x, 0)
-    variance_y = np.maximum(_inside(_smoothed(y * y)) - mean_y * mean_y, 0)
-    covariance = _inside(_smoothed(x * y)) - mean_x * mean_y
+    variance_x = np.maximum(mean_xx - mean_x * mean_x, 0)
+    variance_y = np.maximum(mean_yy - mean_y * mean_y, 0)
+    covariance = mean_xy - mean_x * mean_y
     deviations = np.sqrt(variance_x * variance_y)
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x * mean_x + mean_y * mean_y + _C1)
     contrast = (2 * deviations + _C2) / (variance_x + variance_y + _C2)
@@ -240,8 +241,8 @@ def _halved(plane: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(low[::2, ::2])
 
 
-def _weighted(image: np.ndarray, weights: tuple[float, float, float]) -> np.ndarray:
-    return cv2.transform(image, np.array([weights]))
+def _luminance(image: np.ndarray) -> np.ndarray:
+    return cv2.transform(image, np.array([[0.299, 0.587, 0.114]]))
 
 
 def _registration(x: np.ndarray, z_spectrum: np.ndarray) -> tuple[int, ...]:
@@ -257,12 +258,13 @@ def _overlapping(
     x: np.ndarray, z: np.ndarray, shift: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """x, and z moved by `shift`, both zero where z has been moved away."""
-    target = tuple(slice(max(by, 0), size + min(by, 0)) for by, size in zip(shift, x.shape))
-    source = tuple(slice(max(-by, 0), size + min(-by, 0)) for by, size in zip(shift, x.shape))
-    masked, moved = np.zeros_like(x), np.zeros_like(z)
-    masked[target] = x[target]
-    moved[target] = z[source]
-    return masked, moved
+    down, right = shift
+    move = np.array([[1.0, 0, right], [0, 1, down]])
+    moved, there = (
+        cv2.warpAffine(plane, move, x.shape[::-1], flags=cv2.INTER_NEAREST)
+        for plane in (z, np.ones_like(z))
+    )
+    return x * there, moved
 
 
 def check_images(*images: np.ndarray, smallest: int = 1) -> None:

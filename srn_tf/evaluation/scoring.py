@@ -18,10 +18,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -41,16 +40,6 @@ from srn_tf.weights.starter import is_starter
 
 STATE, PREDICTIONS = "evaluation.json", "predictions"
 _MOST_THREADS = 8  # each may hold the 400 MB of ground truth of one of Köhler's images
-
-
-class _Loaded(NamedTuple):
-    """An image while it is evaluated; `deblurred` is None until the network has seen it."""
-
-    image: TestImage
-    path: Path
-    blurred: np.ndarray
-    deblurred: np.ndarray | None
-    seconds: float | None = None
 
 
 def evaluate_run(
@@ -125,12 +114,10 @@ def evaluate_predictions(
       InputError: as `srn_tf.evaluation.predictions.find_predictions`, and as `evaluate_run`.
     """
     folder = Path(folder).resolve()
-    output = Path(output or other_output(folder, data.tag))
-    if (output / PREDICTIONS).resolve() in (folder, *folder.parents):
-        raise InputError(f"{output} is the evaluation that made {folder}: choose another --output")
     found = find_predictions(folder, data)
     stamps = [(path.stat().st_size, path.stat().st_mtime_ns) for path in found.values()]
     made_by = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
+    output = output or other_output(folder, data.tag)
     return evaluate(data, output, {"predictions_dir": str(folder)}, made_by, predictions=found)
 
 
@@ -261,29 +248,31 @@ def _rows(
     data: TestData, paths: dict[str, Path], deblur: Callable | None
 ) -> Iterator[results.ImageScores]:
     """The scores of all images in order; reading, computing and scoring take place at once."""
-    is_warm = False
 
-    def read(image: TestImage) -> _Loaded:
+    def read(image: TestImage) -> tuple:
         path = paths[image.name]
         deblurred = read_rgb(path) if path.exists() or not deblur else None
-        return _Loaded(image, path, read_rgb(image.blurred), deblurred)
+        return image, read_rgb(image.blurred), deblurred
 
-    def computed(loaded: _Loaded) -> _Loaded:
-        nonlocal is_warm
-        if loaded.deblurred is not None:
-            return loaded
-        try:
-            if not is_warm:  # the first call traces the graph: no time to report
-                deblur(loaded.blurred)
-                is_warm = True
-            started = time.perf_counter()
-            deblurred = deblur(loaded.blurred)  # returns an array: the device has finished
-        except RunError as error:
-            raise RunError(f"{loaded.image.blurred}: {error}") from None
-        return loaded._replace(deblurred=deblurred, seconds=time.perf_counter() - started)
+    def computed(loaded: Iterable[tuple]) -> Iterator[tuple]:
+        is_warm = False
+        for image, blurred, deblurred in loaded:
+            if deblurred is not None:
+                yield image, blurred, deblurred, None
+                continue
+            try:
+                if not is_warm:  # the first call traces the graph: no time to report
+                    deblur(blurred)
+                    is_warm = True
+                started = time.perf_counter()
+                deblurred = deblur(blurred)  # returns an array: the device has finished
+            except RunError as error:
+                raise RunError(f"{image.blurred}: {error}") from None
+            yield image, blurred, deblurred, time.perf_counter() - started
 
-    def scored(loaded: _Loaded) -> results.ImageScores:
-        image, path, blurred, deblurred, seconds = loaded
+    def scored(computed_image: tuple) -> results.ImageScores:
+        image, blurred, deblurred, seconds = computed_image
+        path = paths[image.name]
         if seconds is not None:
             write_image(path, deblurred)
         try:
@@ -295,5 +284,5 @@ def _rows(
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as scorer:
         loaded = ahead(reader, read, data.images, 2)
-        rows = ahead(scorer, scored, map(computed, loaded), threads)
+        rows = ahead(scorer, scored, computed(loaded), threads)
         yield from progress(rows, "evaluating", len(data.images))

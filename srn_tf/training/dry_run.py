@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 from srn_tf.common.progress import duration
-from srn_tf.data.caches import disk_cache_path, gigabytes
-from srn_tf.data.frames import decoded
+from srn_tf.data.caches import decoded, disk_cache_path, gigabytes
 from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy, prepare_devices
 from srn_tf.training.log import LogRow

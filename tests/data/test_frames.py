@@ -10,7 +10,7 @@ from pair_folders import coordinates, write_pairs
 from tensorflow.python.framework import kernels  # private: the only way to ask without a GPU
 
 from srn_tf.common.errors import InputError
-from srn_tf.data import CACHES, TrainingBatches, frames
+from srn_tf.data import CACHES, TrainingBatches, caches, frames
 from srn_tf.data.frames import DeviceFrames, DiskFrames
 
 SIZES = [(20, 24), (17, 19)]
@@ -37,13 +37,16 @@ def test_disk_cache_reads_the_window_alone(pairs):
     assert place == (0, CROP, CROP, 0, 0)
 
 
-def test_disk_cache_is_made_once(pairs, monkeypatch, capsys):
+def test_disk_cache_is_made_once_and_serves_the_device_cache_too(pairs, monkeypatch, capsys):
     DiskFrames(pairs, CROP)
     (path,) = _cache_files(pairs)
     assert f"making the disk cache {path}" in capsys.readouterr().out
     assert path.stat().st_size == 128 + sum(2 * 3 * h * w for h, w in SIZES)
-    monkeypatch.setattr(frames, "read_pair", None)  # decoding again would fail
+    monkeypatch.setattr(caches, "read_pair", None)  # decoding again would fail
     _load(DiskFrames(pairs, CROP))
+    found = DeviceFrames(pairs, [None]).gather(tf.range(2 * SIZES[0][0] * SIZES[0][1]))
+    expected = coordinates(*SIZES[0], 0).reshape(-1, 3)
+    np.testing.assert_array_equal(found, np.concatenate([expected, 255 - expected]))
     assert _cache_files(pairs) == [path]
 
 
@@ -66,23 +69,18 @@ def test_damaged_disk_cache_is_named(pairs):
             DiskFrames(pairs, CROP)
 
 
-def test_disk_cache_that_cannot_be_written_is_refused(pairs, tmp_path):
+def test_disk_cache_goes_where_it_is_told_and_that_of_read_only_data_home(
+    pairs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for cache_dir, place in ((tmp_path / "told", "told"), (None, "home/.cache/srn_tf")):
+        DiskFrames(pairs, CROP, cache_dir)
+        assert len(list((tmp_path / place).iterdir())) == 1
+    assert not (pairs[0].blurred.parents[1] / ".srn_cache").exists()
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"file/.*npy cannot be written .*--cache_dir"):
         DiskFrames(pairs, CROP, tmp_path / "file")
-
-
-def test_disk_cache_goes_where_it_is_told(pairs, tmp_path):
-    DiskFrames(pairs, CROP, tmp_path / "elsewhere")
-    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
-    assert not (pairs[0].blurred.parents[1] / ".srn_cache").exists()
-
-
-def test_disk_cache_of_read_only_data_goes_home(pairs, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    DiskFrames(pairs, CROP)
-    assert len(list((tmp_path / "home/.cache/srn_tf").iterdir())) == 1
 
 
 def test_full_disk_is_refused(pairs, monkeypatch):
@@ -112,14 +110,6 @@ def test_device_cache_holds_all_pixels_and_sends_integers(pairs):
         first += 2 * height * width
 
 
-def test_device_cache_is_filled_from_the_disk_cache_where_there_is_one(pairs, monkeypatch):
-    DiskFrames(pairs, CROP)
-    monkeypatch.setattr(frames, "read_pair", None)  # decoding again would fail
-    found = DeviceFrames(pairs, [None]).gather(tf.range(2 * SIZES[0][0] * SIZES[0][1]))
-    expected = coordinates(*SIZES[0], 0).reshape(-1, 3)
-    np.testing.assert_array_equal(found, np.concatenate([expected, 255 - expected]))
-
-
 def test_device_cache_stays_on_its_device(pairs):
     source = DeviceFrames(pairs, ["CPU:1"])
     stage = tf.function(source.gather).get_concrete_function(tf.zeros([1], tf.int64))
@@ -128,18 +118,17 @@ def test_device_cache_stays_on_its_device(pairs):
     assert "CPU:1" in captured.device
 
 
-def test_device_without_the_memory_is_refused(pairs, monkeypatch):
-    monkeypatch.setattr(frames, "available_memory", lambda: 4000)
+def _exhausted(**kwargs):
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "fake"),
+    [(frames, "available_memory", lambda: 4000), (tf.raw_ops, "Empty", _exhausted)],
+)
+def test_device_without_the_memory_is_refused(pairs, monkeypatch, module, name, fake):
+    monkeypatch.setattr(module, name, fake)
     with pytest.raises(InputError, match=r"needs 4\.82e-06 GB of memory on CPU:1.*--cache=disk"):
-        DeviceFrames(pairs, ["CPU:1"])
-
-
-def test_device_that_runs_out_of_memory_is_refused(pairs, monkeypatch):
-    def exhausted(**kwargs):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-
-    monkeypatch.setattr(tf.raw_ops, "Empty", exhausted)
-    with pytest.raises(InputError, match="--cache=disk"):
         DeviceFrames(pairs, ["CPU:1"])
 
 
@@ -179,15 +168,8 @@ def _on_the_host(function):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("augment", [False, True])
 def test_every_operation_of_the_crop_has_a_gpu_kernel(pairs, cache, channels, augment):
-    batches = TrainingBatches(
-        pairs,
-        batch_size=2,
-        crop_size=CROP,
-        channels=channels,
-        seed=0,
-        augment=augment,
-        cache=cache,
-    )
+    options = {"channels": channels, "augment": augment, "cache": cache}
+    batches = TrainingBatches(pairs, batch_size=2, crop_size=CROP, seed=0, **options)
     function = tf.function(batches.crop).get_concrete_function(*batches.dataset().element_spec)
     types = {op.type for op in function.graph.get_operations()}
     assert {"Cast", "Mul", "AddV2"} <= types
