@@ -135,6 +135,11 @@ def packets_of(path: Path, kind: str) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
 
 
+def stream_of(path: Path, kind: str = "video") -> av.stream.Stream:
+    """The first stream of that kind, whose fields can be read."""
+    return next(iter(getattr(av.open(str(path)).streams, kind)))
+
+
 def with_another_size(path, width, height):
     """Has all but the first frames of a Motion JPEG claim another size."""
     content = path.read_bytes()
