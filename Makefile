@@ -50,8 +50,8 @@ starter: $(VENV)/.base ## make the starter weights anew from PHOTOGRAPHS=DIR,DIR
 demo-data: $(VENV)/.base ## render the demo data from photographs that scikit-image ships
 	$(PYTHON) -m data_tools.demo --output=$(DEMO_DATA)
 
-benchmark: $(VENV)/.base ## measure the speed of the data pipeline and of training options
-	$(PYTHON) -m experiments.benchmark $(or $(ARGS),data)
+benchmark: $(VENV)/.base ## measure the speed of the training data's sources
+	$(PYTHON) -m experiments.data_speed $(ARGS)
 
 test: $(VENV)/.test ## lint and run the tests (5 to 10 minutes on 2 cores)
 	$(PYTHON) -m ruff check .

@@ -6,7 +6,8 @@ scales.py       Fig. 4: one, two and three scales
 choices.py      Sec. 3.1 and 3.3: cells, operators between scales, losses
 starter.py      the starter weights: pairs, training, file
 model_card.py   their scores
-benchmark.py    how fast the parts are (speed.py, inference_speed.py measures)
+inference_speed.py  the seconds of an image, here and in ONNX Runtime and OpenVINO
+data_speed.py   the pairs per second of each source of the training data
 runs.py         shared: networks trained alike and scored, resumable
 report.py       shared: tables, captions, strips of pictures, GFLOPs
 """

@@ -38,7 +38,7 @@ def parse(*arguments):
     flags.FLAGS.unparse_flags()
     return status, said.getvalue()
 
-def examine(main, choices=()):
+def examine(main):
     global docstring
     docstring = sys.modules[main.__module__].__doc__
     status, text = parse("--help")

@@ -32,8 +32,8 @@ PARSE_ONLY = """
 import runpy, sys
 from srn_tf.common import cli
 
-def parse_only(main, choices=()):  # everything but the work itself
-    cli.parse(sys.argv, sys.modules[main.__module__].__doc__, choices)
+def parse_only(main):  # everything but the work itself
+    cli.parse(sys.argv, sys.modules[main.__module__].__doc__)
 
 cli.run = parse_only
 sys.argv = sys.argv[1:]

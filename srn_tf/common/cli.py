@@ -29,14 +29,13 @@ from srn_tf.common.flags import usage
 _HELP = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
 
 
-def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
+def run(main: Callable[[], None]) -> None:
     """Parses the command line, calls `main()` and exits with the status described above.
 
-    With `choices`, one of these words must stand beside the flags, and `main(word)` is called. The
-    docstring of the module of `main` explains the command in --help.
+    The docstring of the module of `main` explains the command in --help.
     """
     _prepare_streams()
-    words = parse(sys.argv, sys.modules[main.__module__].__doc__, choices)
+    parse(sys.argv, sys.modules[main.__module__].__doc__)
     logging.set_verbosity(logging.WARNING)
     # Media are checked here, and what is wrong with them is reported by the commands.
     warnings.filterwarnings("ignore", module="PIL")
@@ -45,7 +44,7 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        main(*words)
+        main()
         return
     except (InputError, RunError) as error:
         message, status = str(error), error.status
@@ -59,8 +58,8 @@ def run(main: Callable[..., None], choices: Sequence[str] = ()) -> None:
     _fail(message, status)
 
 
-def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> list[str]:
-    """Parses flags and returns the words beside them.
+def parse(argv: Sequence[str], docstring: str) -> None:
+    """Parses the flags.
 
     Exits with status 2 and one line when they cannot be used, with 0 after --help and --version.
     """
@@ -76,17 +75,13 @@ def parse(argv: Sequence[str], docstring: str, choices: Sequence[str] = ()) -> l
         print(f"srn_tf {__version__}")
         sys.exit(0)
     try:
-        words = flags.FLAGS(list(argv))[1:]
+        stray = flags.FLAGS(list(argv))[1:]
     except flags.Error as error:
         missing = re.findall(r"flag (--\w+)=None: ", str(error))
         reason = f"missing: {', '.join(missing)}" if missing else error
         _fail(f"{reason} (--help lists the flags)", 2)
-    if choices and (not words or words[0] not in choices):
-        _fail(f"the command needs one of these words: {', '.join(choices)}", 2)
-    stray = words[1:] if choices else words
     if stray:
         _fail(f"stray argument {stray[0]!r}: everything is passed as --flag=value", 2)
-    return words
 
 
 def _prepare_streams() -> None:

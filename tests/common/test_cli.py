@@ -78,12 +78,6 @@ if __name__ == "__main__":
     define_flags(Flags)
     run(main)
 '''
-COMMAND_WITH_WORDS = """
-from srn_tf.common.cli import run
-
-if __name__ == "__main__":
-    run(lambda word: print("done", word), choices=("download", "verify"))
-"""
 
 
 def caller(folder, text):
@@ -244,19 +238,6 @@ def test_mistake_in_the_code_keeps_its_traceback(call):
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "ZeroDivisionError" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [((), "download, verify"), (("pear",), "download, verify"), (("verify", "pear"), "'pear'")],
-    ids=["no word", "unknown word", "stray argument"],
-)
-def test_command_of_several_words_takes_one_of_them(tmp_path, arguments, named):
-    call = caller(tmp_path, COMMAND_WITH_WORDS)
-    assert call("verify").stdout == "done verify\n"
-    result = call(*arguments)
-    assert result.returncode == 2
-    assert_one_line(result, named)
 
 
 def test_sigterm_is_one_line(call):
