@@ -23,9 +23,7 @@ class Progress(tqdm.tqdm):
       total: how many units there are; None where nobody knows.
       unit: what they are, in the singular.
       initial: units that were done before.
-      scale: write large numbers of units as 1.2M.
       lines: write lines where there is no terminal.
-      bar: show a bar where there is one.
     """
 
     monitor_interval = 0  # tqdm needs no thread of its own: each update looks at the clock
@@ -37,19 +35,16 @@ class Progress(tqdm.tqdm):
         unit: str = "image",
         *,
         initial: int = 0,
-        scale: bool = False,
         lines: bool = True,
-        bar: bool = True,
     ):
         self._is_terminal = getattr(sys.stderr, "isatty", lambda: False)()
-        shown = sys.stderr is not None and (bar if self._is_terminal else lines)
+        shown = self._is_terminal or (lines and sys.stderr is not None)
         wait = 0.0 if self._is_terminal else SECONDS_BETWEEN_LINES
         super().__init__(
             desc=description,
             total=total,
             unit=unit,
             initial=initial,
-            unit_scale=scale,
             leave=False,
             disable=not shown or total == initial,
             delay=wait,
@@ -57,12 +52,6 @@ class Progress(tqdm.tqdm):
             miniters=0,
             ncols=None if self._is_terminal else 0,
         )
-
-    def update(self, units: int = 1, note: str = "") -> None:
-        """Tells that `units` more are done; `note` stands behind the bar."""
-        if note:
-            self.set_postfix_str(note, refresh=False)
-        super().update(units)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Called by tqdm to show its text, an empty one to take it away."""

@@ -36,12 +36,12 @@ def test_a_log_file_gets_a_line_every_half_minute(clock, capsys):
 
 
 def test_a_job_of_unknown_length_says_how_far_it_is(clock, capsys):
-    with Progress("tiles", None, "pixel", scale=True) as shown:
+    with Progress("deblurring", None, "frame") as shown:
         for _ in range(2):
-            shown.update(1_000_000)
+            shown.update(10)
             clock(40)
-        shown.update(1_000_000)
-    assert capsys.readouterr().err.splitlines()[-1].startswith("tiles: 3.00Mpixel [01:20")
+        shown.update(10)
+    assert capsys.readouterr().err.splitlines()[-1].startswith("deblurring: 30frame [01:20")
 
 
 def test_a_short_job_and_one_with_nothing_to_do_say_nothing(clock, capsys):
@@ -64,7 +64,7 @@ def test_without_a_stderr_nothing_is_shown(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "stdout", None)
     with Progress("scoring", 3) as shown:
-        shown.update(3, "a note")
+        shown.update(3)
     say("a line")
 
 

@@ -21,9 +21,13 @@ from srn_tf.media.images import read_image, write_image
 from srn_tf.weights.run_folder import CONFIG
 
 
+def small_model(variant="SR-EDRB1"):
+    return lively_model(variant, kernel_size=3, scales=2)
+
+
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
-    return write_run(lively_model("SR-EDRB1"), tmp_path_factory.mktemp("export") / "run")
+    return write_run(small_model(), tmp_path_factory.mktemp("export") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def random_images(*shape):
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_gray_networks_with_legacy_resize_deblur_batches_of_any_size(kind, tmp_path):
-    model = lively_model("lstm", kernel_size=3)
+    model = small_model("lstm")
     client = graph.WRITERS[kind](model, tmp_path)
     deblurrer = Deblurrer(model, precision="float32")
     for shape in ((2, 37, 21, 3), (1, 16, 32, 3), (3, 1, 1, 3)):
@@ -53,7 +57,7 @@ def test_gray_networks_with_legacy_resize_deblur_batches_of_any_size(kind, tmp_p
 
 
 def test_the_float_signature_is_not_rounded(exported):
-    model = lively_model("SR-EDRB1")
+    model = small_model()
     images = random_images(1, 32, 16, 3).astype(np.float32) / 255
     loaded = tf.saved_model.load(str(exported["saved_model"]))
     deblurred = loaded.signatures["float"](image=tf.constant(images))["deblurred"]
@@ -79,24 +83,28 @@ def test_the_readme_tells_what_it_is_and_its_example_runs_alone(kind, exported, 
     np.testing.assert_allclose(read_image(folder / "deblurred.png").astype(int), expected, atol=1)
 
 
-def test_an_export_that_differs_from_the_network_is_removed(run_dir, tmp_path, monkeypatch):
-    def write_wrongly(model, folder):
-        (folder / "saved_model.pb").touch()
-        return lambda images: images
-
-    monkeypatch.setitem(graph.WRITERS, "saved_model", write_wrongly)
-    with pytest.raises(RunError, match=r"differs from the Keras model by \d+ gray levels"):
-        export(run_dir, tmp_path / "exported")
-    assert not list(tmp_path.iterdir())
+def write_wrongly(model, folder):
+    (folder / "saved_model.pb").touch()
+    return lambda images: images
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(run_dir, tmp_path, monkeypatch):
-    def write_until_full(model, folder):
-        (folder / "saved_model.pb").touch()
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\nand more")
+def write_until_full(model, folder):
+    (folder / "saved_model.pb").touch()
+    raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\nand more")
 
-    monkeypatch.setitem(graph.WRITERS, "saved_model", write_until_full)
-    with pytest.raises(RunError, match=r"^.*exported could not .* \(disk full\?\): No space.*$"):
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_wrongly, r"differs from the Keras model by \d+ gray levels"),
+        (write_until_full, r"^.*exported could not .* \(disk full\?\): No space.*$"),
+    ],
+)
+def test_an_export_that_fails_is_one_line_and_leaves_nothing(
+    run_dir, tmp_path, monkeypatch, write, message
+):
+    monkeypatch.setitem(graph.WRITERS, "saved_model", write)
+    with pytest.raises(RunError, match=message):
         export(run_dir, tmp_path / "exported")
     assert not list(tmp_path.iterdir())
 
@@ -132,7 +140,7 @@ def test_bfloat16_is_for_saved_models(run_dir, tmp_path):
 def test_missing_packages_are_named_with_the_command_that_installs_them(tmp_path, monkeypatch):
     monkeypatch.setattr(graph.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install -e '\.\[export\]'"):
-        graph.write_onnx(lively_model("SR-EDRB1"), tmp_path)
+        graph.write_onnx(None, tmp_path)
 
 
 def test_the_command_prints_the_largest_difference(run_dir, tmp_path):
