@@ -28,7 +28,6 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from data_tools.rendering import SUBSETS, is_rendered, render_folder, write_pair
-from srn_tf.common.errors import InputError
 
 # Names in `skimage.data`. Its `clock`, `cell` and `text` are left out: they are not sharp.
 PHOTOGRAPHS = {
@@ -83,17 +82,9 @@ def make_demo(
       overwrite: whether to replace a folder that holds anything else.
 
     Raises:
-      InputError: a value is out of range, or `output` holds anything else.
+      InputError: `output` holds anything else.
     """
     counts = {"train": train_pairs, "test": test_pairs}
-    if camera not in CAMERAS:
-        raise InputError(f"camera must be one of {', '.join(CAMERAS)}, not {camera!r}")
-    if seed < 0 or min(counts.values()) < 1 or min(height, width) < 16:
-        raise InputError(
-            "demo data need seed >= 0, at least 1 training and 1 test pair and images of at least "
-            f"16x16 pixels; received seed {seed}, {train_pairs} and {test_pairs} pairs, "
-            f"{width}x{height}"
-        )
     output = Path(output)
     settings = {"camera": {"kind": camera, **CAMERAS[camera].settings}}
     settings |= {"seed": seed, "pairs": counts, "height": height, "width": width}

@@ -54,14 +54,8 @@ def make_starter(
       overwrite: whether to replace a folder that holds anything else.
 
     Raises:
-      InputError: a value is out of range, a folder holds no image or an unreadable one, or `output`
-        holds anything else.
+      InputError: a folder holds no image or an unreadable one, or `output` holds anything else.
     """
-    if seed < 0 or pairs < 1 or size < 16:
-        raise InputError(
-            "starter data need seed >= 0, at least 1 pair and images of at least 16x16 pixels; "
-            f"received seed {seed}, {pairs} pairs, {size}x{size}"
-        )
     files = photographs_in(photographs)
     sizes = [[f"{path.parent.name}/{path.name}", path.stat().st_size] for path in files]
     settings = {"seed": seed, "pairs": pairs, "size": size, "photographs": sizes}

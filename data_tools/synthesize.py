@@ -18,7 +18,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -32,7 +31,7 @@ from data_tools.recordings import check_fps, find_recordings, frames_of
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import read_text, reading, write_json
+from srn_tf.common.files import read_json, reading, write_json
 from srn_tf.common.flags import define_flags
 from srn_tf.common.folders import joined_inside, locked
 from srn_tf.common.options import PathText, number, one_of
@@ -75,11 +74,10 @@ def synthesize(
     """
     in_range = window[0] >= 3 and window[1] <= LONGEST_WINDOW
     lengths = [n for n in range(window[0], window[1] + 1) if n % 2] if in_range else []
-    if not lengths or seed < 0:
+    if not lengths:
         raise InputError(
             "a window needs a middle frame, thus an odd number of frames from 3 to "
-            f"{LONGEST_WINDOW}, and the seed is at least 0; received window "
-            f"{window[0]}-{window[1]} and seed {seed}"
+            f"{LONGEST_WINDOW}; received window {window[0]}-{window[1]}"
         )
     with reading(source):
         recordings = find_recordings(Path(source))
@@ -148,14 +146,11 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} holds data of another origin: choose another --output")
         return
-    try:
-        before = dict(json.loads(read_text(settings_file)))
-    except (ValueError, TypeError):
-        raise InputError(f"{settings_file} is damaged: choose another --output") from None
+    before = read_json(settings_file)
     for field, value in settings.items():
-        if before.get(field) != value:
+        if before[field] != value:
             raise InputError(
-                f"{folder} was made with {field} {before.get(field)!r}, not {value!r}: pass the "
+                f"{folder} was made with {field} {before[field]!r}, not {value!r}: pass the "
                 "same flags to resume, or another --output"
             )
 

@@ -12,8 +12,8 @@ Time: with all evaluations done, a minute. Deblurring GoPro's 1111 test images t
 on two cores, 1.87 s in the paper; Koehler's protocol a minute for each of its 48 images on one
 core, as many at a time as there are cores.
 
-Evaluations that are not done, or not finished, are done here if the data are given; without data
-those of run folders are read from where `srn_tf.evaluate` writes them by default.
+Evaluations that are not done, or not finished, are done here, where `srn_tf.evaluate` does them by
+default.
 """
 
 from __future__ import annotations
@@ -79,10 +79,9 @@ def main() -> None:
     for label, method in methods.items():
         print(f"\n{label}")
         scored = joined_inside(output / "evaluation", label)
-        tag = f"test-{subset}"
         summaries = (
-            _summary(method.run, method.predictions, gopro, tag, scored / tag),
-            _summary(method.run, method.kohler_predictions, kohler, "kohler", scored / "kohler"),
+            _summary(method.run, method.predictions, gopro, scored),
+            _summary(method.run, method.kohler_predictions, kohler, scored),
         )
         if not any(summaries):
             raise InputError(f"{label} is not evaluated: pass --data_dir, --kohler_dir or both")
@@ -115,18 +114,16 @@ def _methods() -> dict[str, Method]:
 
 
 def _summary(
-    run_dir: str | None, predictions: str | None, data: TestData | None, tag: str, output: Path
+    run_dir: str | None, predictions: str | None, data: TestData | None, output: Path
 ) -> dict | None:
-    """Of the run, or of the predictions; None where it was not evaluated and cannot be."""
-    from srn_tf.evaluation.results import read_summary
-    from srn_tf.evaluation.scoring import evaluate_predictions, evaluate_run, run_output
+    """Of the run, or of the predictions; None where there is nothing to score."""
+    from srn_tf.evaluation.scoring import evaluate_predictions, evaluate_run
 
-    checkpoint = flags.FLAGS.checkpoint
-    if run_dir and data:
-        return evaluate_run(run_dir, data, checkpoint=checkpoint)
-    if run_dir:
-        return read_summary(run_output(run_dir, tag, checkpoint))
-    return evaluate_predictions(predictions, data, output) if predictions and data else None
+    if data and run_dir:
+        return evaluate_run(run_dir, data, checkpoint=flags.FLAGS.checkpoint)
+    if data and predictions:
+        return evaluate_predictions(predictions, data, output / data.tag)
+    return None
 
 
 def _predictions(method: Method, gopro: TestData) -> Callable:

@@ -63,14 +63,6 @@ def test_measured_rows_stand_beside_the_published(data, tmp_path):
     assert "`lstm`, a network for gray images" in text
     assert (tmp_path / "out/comparison.png").exists()
 
-    # Without the data, what was evaluated is read.
-    status, output = commands.run(
-        "experiments.comparison", f"--run=ours={run_dir}", f"--output={tmp_path}/again"
-    )
-    assert status == 0, output
-    with (tmp_path / "again/table2.csv").open(newline="") as file:
-        assert list(csv.reader(file))[-1] == ["ours", *rows["ours"]]
-
 
 @pytest.mark.parametrize(
     ("flag", "message"),
