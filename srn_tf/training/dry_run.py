@@ -16,7 +16,7 @@ from srn_tf.training.log import LogRow
 from srn_tf.training.loop import run_steps
 from srn_tf.training.record import check_same_configuration, check_same_data, record_of_data
 from srn_tf.training.run import Run, open_run
-from srn_tf.training.validation import TrainedDeblurrer
+from srn_tf.training.validation import Validation
 
 _STEPS = 5  # of which the first also builds the graph
 
@@ -49,24 +49,25 @@ def dry_run(config: TrainingConfig, options: RunOptions, run_dir: str | Path) ->
         for _ in decoded(run.data.train, "reading all pairs once"):
             pass
         rows: list[LogRow] = []
-        run_steps(run, rows.append)
+        validation = Validation(run)
+        run_steps(run, validation, rows.append)
         if run.is_chief:
-            print(_prediction(run, options, rows))
+            print(_prediction(run, validation, options, rows))
             print(f"dry run: everything works; nothing was written to {run_dir}")
 
 
-def _prediction(run: Run, options: RunOptions, rows: list[LogRow]) -> str:
-    config, images = run.config, run.data.held_out or run.data.test
+def _prediction(run: Run, validation: Validation, options: RunOptions, rows: list[LogRow]) -> str:
+    config = run.config
     steps = options.max_steps or config.decay_steps
     rows = [row for row in rows if "images_per_second" in row]
     per_step = statistics.median(config.batch_size / row["images_per_second"] for row in rows[1:])
     waiting = statistics.median(row["data_wait"] for row in rows[1:])
     validations = steps // options.validate_every if options.validate_every else 0
     seconds = steps * per_step
-    if images:
+    if validation.pairs:
         began = time.perf_counter()
-        TrainedDeblurrer(config.variant).scores(images[0])
-        seconds += validations * len(images) * (time.perf_counter() - began)
+        validation.deblurrer.scores(validation.pairs[0])
+        seconds += validations * len(validation.pairs) * (time.perf_counter() - began)
     checkpoints = run.folder / "checkpoints"
     checkpoint = sum(path.stat().st_size for path in checkpoints.glob("step-*"))
     disk = checkpoint * (options.keep_checkpoints + bool(run.data.held_out))

@@ -33,7 +33,7 @@ from srn_tf.training.log import VALIDATION, LogRow, TrainingLog
 from srn_tf.training.report import plot_curves, report
 from srn_tf.training.run import CURVES, Run, open_run
 from srn_tf.training.step import NonFiniteStep, NonFiniteWeights
-from srn_tf.training.validation import LACK_OF_MEMORY, TrainedDeblurrer, Validation
+from srn_tf.training.validation import LACK_OF_MEMORY, Validation
 
 # Several workers have to ask each other whether one was told to stop.
 _STEPS_BETWEEN_QUESTIONS = 10
@@ -66,18 +66,21 @@ def train(
         with locked(folder) if worker(strategy)[0] == 0 else contextlib.nullcontext():
             run = open_run(config, options, folder, strategy)
             alarm = ""
+            validation = Validation(run)
             if run.start_step < run.total_steps:
-                alarm = run_steps(run, on_log)
+                alarm = run_steps(run, validation, on_log)
             elif (folder / CURVES).exists():
                 print(f"{folder} is finished: {run.start_step} of {run.total_steps} steps are done")
                 return
             if run.is_chief:
-                _finish(run, alarm)
+                _finish(run, validation, alarm)
     except KeyboardInterrupt:  # a signal, before the first step or during the report
         raise Stopped(f"{folder}: stopped; the same command resumes") from None
 
 
-def run_steps(run: Run, on_log: Callable[[LogRow], None] | None = None) -> str:
+def run_steps(
+    run: Run, validation: Validation, on_log: Callable[[LogRow], None] | None = None
+) -> str:
     """Does the steps that are left; returns what is wrong with the run, if anything is.
 
     Raises:
@@ -90,7 +93,6 @@ def run_steps(run: Run, on_log: Callable[[LogRow], None] | None = None) -> str:
     batches = run.make_batches()
     elements = run.elements(batches)
     train_step = trainer.make_step(batches.crop)
-    validation = Validation(run)
     profiled = range(max(min(start + 20, total + 1) - 10, start + 1), min(start + 20, total + 1))
     log = None
     if run.is_chief:
@@ -155,13 +157,12 @@ def _make_log(run: Run, on_log: Callable[[LogRow], None] | None) -> TrainingLog:
     )
 
 
-def _finish(run: Run, alarm: str) -> None:
+def _finish(run: Run, validation: Validation, alarm: str) -> None:
     """Scores the test images, draws the curves and says that the run is finished."""
     if run.data.test:
         try:
-            deblurrer = TrainedDeblurrer(run.config.variant)
-            deblurrer.take_weights(run.trainer.inference_net())
-            print(report(run.folder, deblurrer, run.data.test))
+            validation.deblurrer.take_weights(run.trainer.inference_net())
+            print(report(run.folder, validation.deblurrer, run.data.test))
         except LACK_OF_MEMORY as error:
             print(f"no scores at the end: out of memory ({reason(error)})")
     plot_curves(run.folder)  # the last file of a run

@@ -19,6 +19,7 @@ from srn_tf.training.configuration import RunOptions, TrainingConfig
 from srn_tf.training.devices import make_strategy
 from srn_tf.training.loop import run_steps, train
 from srn_tf.training.run import open_run
+from srn_tf.training.validation import Validation
 from srn_tf.weights.run_folder import checkpoint_steps
 
 VALUES = {
@@ -98,7 +99,8 @@ def test_a_run_validates_saves_resumes_reports_and_serves(data, tmp_path, capsys
     }
     run_dir = tmp_path / "run"
     strategy = make_strategy(options["strategy"])
-    run_steps(open_run(config, RunOptions(max_steps=1, **options), run_dir, strategy))
+    run = open_run(config, RunOptions(max_steps=1, **options), run_dir, strategy)
+    run_steps(run, Validation(run))
     train(config, RunOptions(max_steps=2, **options), run_dir)
     said = capsys.readouterr().out
     assert checkpoint_steps(run_dir / "checkpoints") == [2, 1]
