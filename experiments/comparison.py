@@ -12,8 +12,8 @@ Time: with all evaluations done, a minute. Deblurring GoPro's 1111 test images t
 on two cores, 1.87 s in the paper; Koehler's protocol a minute for each of its 48 images on one
 core, as many at a time as there are cores.
 
-Evaluations that are not done, or not finished, are done here, where `srn_tf.evaluate` does them by
-default.
+Evaluations that are not finished are done here; those of run folders are where `srn_tf.evaluate`
+puts them.
 """
 
 from __future__ import annotations
