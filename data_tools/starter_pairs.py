@@ -37,9 +37,9 @@ def make_starter(
     photographs: list[str | Path],
     output: str | Path,
     *,
+    pairs: int,
+    size: int,
     seed: int = 0,
-    pairs: int = 8000,
-    size: int = 224,
     overwrite: bool = False,
 ) -> bool:
     """Makes `output/train/{blur,sharp}/NNNNNN.png`, from the photographs in turn.

@@ -18,6 +18,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ from data_tools.recordings import check_fps, find_recordings, frames_of
 from data_tools.rendering import write_pair
 from srn_tf.common.cli import run
 from srn_tf.common.errors import InputError, RunError
-from srn_tf.common.files import read_json, reading, write_json
+from srn_tf.common.files import read_text, reading, write_json
 from srn_tf.common.flags import define_flags
 from srn_tf.common.folders import joined_inside, locked
 from srn_tf.common.options import PathText, number, one_of
@@ -146,11 +147,14 @@ def _check_settings(folder: Path, settings_file: Path, settings: dict) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} holds data of another origin: choose another --output")
         return
-    before = read_json(settings_file)
+    try:
+        before = dict(json.loads(read_text(settings_file)))
+    except (ValueError, TypeError):
+        raise InputError(f"{settings_file} is damaged: choose another --output") from None
     for field, value in settings.items():
-        if before[field] != value:
+        if before.get(field) != value:
             raise InputError(
-                f"{folder} was made with {field} {before[field]!r}, not {value!r}: pass the "
+                f"{folder} was made with {field} {before.get(field)!r}, not {value!r}: pass the "
                 "same flags to resume, or another --output"
             )
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _SEED = 61  # of the pairs
 RECIPE = {
     "variant": VARIANT,
-    "start": "identity",
     "batch_size": 4,
     "crop_size": 96,
     "augment": True,

@@ -65,13 +65,12 @@ def train(
         strategy = make_strategy(options.strategy)
         with locked(folder) if worker(strategy)[0] == 0 else contextlib.nullcontext():
             run = open_run(config, options, folder, strategy)
-            alarm = ""
-            validation = Validation(run)
-            if run.start_step < run.total_steps:
-                alarm = run_steps(run, validation, on_log)
-            elif (folder / CURVES).exists():
+            has_steps_left = run.start_step < run.total_steps
+            if not has_steps_left and (folder / CURVES).exists():
                 print(f"{folder} is finished: {run.start_step} of {run.total_steps} steps are done")
                 return
+            validation = Validation(run)
+            alarm = run_steps(run, validation, on_log) if has_steps_left else ""
             if run.is_chief:
                 _finish(run, validation, alarm)
     except KeyboardInterrupt:  # a signal, before the first step or during the report

@@ -56,6 +56,14 @@ def test_error_keeps_the_old_and_removes_the_partial_one(tmp_path, kind):
     assert os.listdir(tmp_path) == ["result"]
 
 
+def test_old_folder_is_replaced_whole(tmp_path):
+    path = tmp_path / "saved_model"
+    write_folder(path, "old")
+    write_folder(path)
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["saved_model"]
+
+
 def test_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
     path = tmp_path / "saved_model"
     write_folder(path, "old")

@@ -37,9 +37,9 @@ def test_pairs_can_be_trained_on_and_follow_the_seed_and_their_number(photograph
 
 def test_folders_without_photographs_and_other_contents_are_refused(photographs, tmp_path):
     with pytest.raises(InputError, match="missing is not a folder with photographs"):
-        make_starter([photographs, tmp_path / "missing"], tmp_path / "out")
+        make_starter([photographs, tmp_path / "missing"], tmp_path / "out", pairs=1, size=32)
     with pytest.raises(InputError, match="holds something else"):
-        make_starter([photographs], photographs, pairs=1)
+        make_starter([photographs], photographs, pairs=1, size=32)
 
 
 def test_paths_pass_the_sharp_pose_in_the_middle_and_have_lengths_of_hands():

@@ -14,7 +14,8 @@ from commands import run
 
 from srn_tf.common.errors import InputError, RunError
 from srn_tf.evaluation.scoring import trained_subset
-from srn_tf.weights.released import INDEX_SHA256, convert
+from srn_tf.network.model import build_model
+from srn_tf.weights.released import INDEX_SHA256, convert, import_weights
 from srn_tf.weights.run_folder import load_model
 
 FORMS = {"lstm": (1, True), "gray": (1, False), "color": (3, False)}  # channels, ConvLSTM
@@ -200,3 +201,13 @@ def test_command_says_whose_weights_these_are_also_in_folders_with_brackets(rele
     assert status == 0
     assert f"{run_dir}: imported another training of the same network (color)" in output
     assert load_model(run_dir).variant.name == "color"
+
+
+def test_refused_checkpoint_leaves_the_network_as_it_was(released, tmp_path):
+    truncated(*copied(released("gray").path, tmp_path))
+    model = build_model("gray")
+    before = model.get_weights()
+    with pytest.raises(InputError):
+        import_weights(model, str(tmp_path / "model"))
+    for old, new in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(old, new)
